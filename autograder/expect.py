@@ -1,0 +1,107 @@
+"""Assertions for graders. Each fails with a sentence that a student can act on: what was expected, what was found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from autograder.student import Opaque, OptimizerDescription
+
+IMPLEMENTATION = {"foreach", "fused", "capturable", "differentiable"}
+"""Options that choose how torch computes an update, never which."""
+
+
+def expect_class(found: object, wanted: type[torch.optim.Optimizer], function: str) -> OptimizerDescription:
+    """The optimizer that a function returned, of exactly the class ``wanted``."""
+    optimizer = expect_optimizer(found, function)
+    short = optimizer.type_name.rpartition(".")[2]
+    same = optimizer.type_name == f"{wanted.__module__}.{wanted.__qualname__}"
+    assert same, f"expected a torch.optim.{wanted.__name__}, found {_article(short)} ({optimizer.type_name})"
+    return optimizer
+
+
+def expect_optimizer(found: object, function: str) -> OptimizerDescription:
+    """The optimizer that a function returned, of any class."""
+    assert isinstance(found, OptimizerDescription), f"expected {function} to return an optimizer, found {tell(found)}"
+    return found
+
+
+def expect_params(optimizer: OptimizerDescription, wanted: Mapping[str, torch.Tensor], where: str) -> None:
+    """The optimizer holds each of the named parameters once, the very objects, and no other."""
+    held = [id(param) for param in optimizer.params]
+    missing = [name for name, param in wanted.items() if id(param) not in held]
+    twice = [name for name, param in wanted.items() if held.count(id(param)) > 1]
+    own = {id(param) for param in wanted.values()}
+    foreign = sum(1 for param in held if param not in own)
+    assert not missing, f"expected the optimizer to hold every parameter, found missing: {names(missing)} {where}"
+    assert not twice, f"expected each parameter once, found more than once: {names(twice)} {where}"
+    assert not foreign, (
+        f"expected only the parameters that were given, found {foreign} that "
+        f"{'is' if foreign == 1 else 'are'} a copy or something else {where}"
+    )
+
+
+def expect_options(group: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
+    """The group has these options, as numbers or pairs of numbers."""
+    wrong = [name for name, value in wanted.items() if not same(group.get(name), value)]
+    expected = ", ".join(f"{name} = {tell(wanted[name])}" for name in wrong)
+    found = ", ".join(f"{name} = {tell(group.get(name))}" for name in wrong)
+    assert not wrong, f"expected {expected}, found {found} {where}"
+
+
+def expect_number(found: object, function: str) -> float:
+    """A number, be it a float, an int or a tensor of one element."""
+    if isinstance(found, torch.Tensor) and found.numel() == 1 and not found.is_complex():
+        return float(found)
+    assert type(found) in (int, float), f"expected {function} to return a float, found {tell(found)}"
+    return float(found)  # type: ignore[arg-type]
+
+
+def same(found: object, wanted: object) -> bool:
+    """Whether an option has a value; a list counts as a tuple, and a tensor of one number as that number."""
+    if isinstance(found, torch.Tensor) and found.numel() == 1:
+        found = found.item()
+    if isinstance(wanted, (tuple, list)):
+        is_sequence = isinstance(found, (tuple, list)) and len(found) == len(wanted)
+        return is_sequence and all(same(f, w) for f, w in zip(found, wanted, strict=True))
+    if isinstance(wanted, bool) or wanted is None or isinstance(found, bool) or found is None:
+        return found is wanted
+    if isinstance(found, (int, float)) and isinstance(wanted, (int, float)):
+        return math.isclose(found, wanted, rel_tol=1e-6, abs_tol=1e-12)
+    return False
+
+
+def tell(value: object) -> str:
+    """A value in a few words, for a student."""
+    if isinstance(value, OptimizerDescription):
+        return f"an optimizer, {value.type_name}"
+    if isinstance(value, Opaque):
+        return f"a value of type {value.type_name}"
+    if isinstance(value, torch.Tensor):
+        kind = "Parameter" if isinstance(value, torch.nn.Parameter) else "tensor"
+        if value.numel() == 1:
+            return f"a {kind} holding {value.item():.6g}"
+        return f"a {kind} of shape {tuple(value.shape)}"
+    if type(value) is float:
+        return f"{value:.6g}"
+    if type(value) is str:
+        return f"the text {value[:40]!r}"
+    if isinstance(value, tuple) and len(value) <= 4:
+        return f"({', '.join(tell(item) for item in value)})"
+    if isinstance(value, (list, tuple, dict)):
+        return f"a {type(value).__name__} of {len(value)} item{'' if len(value) == 1 else 's'}"
+    return str(value)
+
+
+def names(items: Iterable[str], most: int = 3) -> str:
+    """Names in a row, the first few of them."""
+    items = list(items)
+    rest = f" (and {len(items) - most} more)" if len(items) > most else ""
+    return ", ".join(items[:most]) + rest
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'AEIOUaeiou' else 'a'} {noun}"

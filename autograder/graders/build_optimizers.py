@@ -1,0 +1,326 @@
+"""Hidden checks of 1-build-optimizers."""
+
+import functools
+
+import torch
+
+from autograder.checks import check
+from autograder.expect import (
+    IMPLEMENTATION,
+    expect_class,
+    expect_number,
+    expect_optimizer,
+    expect_options,
+    expect_params,
+    same,
+    tell,
+)
+from autograder.sandbox import StudentFault
+
+SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+
+
+def make_model(seed):
+    """A small model with frozen and shared shapes of parameter, in float64."""
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2)).double()
+
+
+# Each function is called in the same ways; only names and numbers differ.
+CASES = {
+    "build_sgd": {
+        "class": SGD,
+        "defaults": {"lr": 1e-1, "momentum": 0.9, "weight_decay": 1e-4},
+        "given": [
+            {"lr": 0.037, "momentum": 0.63, "weight_decay": 0.0021},
+            {"lr": 0.4, "momentum": 0.0, "weight_decay": 0.0},
+        ],
+        "own": [{"lr": 0.5, "momentum": 0.2}, {"weight_decay": 0.03, "nesterov": True}, {}],
+    },
+    "build_adam": {
+        "class": Adam,
+        "defaults": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
+        "given": [{"lr": 0.0042, "betas": (0.8, 0.95)}, {"lr": 0.02, "betas": (0.0, 0.9)}],
+        "own": [{"lr": 0.03, "eps": 1e-5}, {"betas": (0.5, 0.6)}, {}],
+    },
+    "build_adamw": {
+        "class": AdamW,
+        "defaults": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 1e-2},
+        "given": [
+            {"lr": 0.0042, "betas": (0.8, 0.95), "weight_decay": 0.13},
+            {"lr": 0.02, "betas": (0.0, 0.9), "weight_decay": 0.0},
+        ],
+        "own": [{"lr": 0.03, "weight_decay": 0.0}, {"betas": (0.5, 0.6), "eps": 1e-5}, {}],
+    },
+}
+
+
+def returns_its_class(student, function):
+    model = make_model(0)
+    expect_class(getattr(student, function)(model.parameters()), CASES[function]["class"], function)
+
+
+def takes_params_in_every_form(student, function):
+    build = getattr(student, function)
+    forms = {
+        "a generator": lambda model: model.parameters(),
+        "a list of tensors": lambda model: list(model.parameters()),
+        "model.named_parameters()": lambda model: model.named_parameters(),
+        "a list of group dicts": lambda model: [
+            {"params": list(model[0].parameters())},
+            {"params": [*model[1].parameters(), *model[2].parameters()]},
+        ],
+    }
+    for seed, (form, make) in enumerate(forms.items()):
+        model = make_model(seed)
+        where = f"when params is {form}"
+        try:
+            found = build(make(model))
+        except StudentFault as fault:
+            raise StudentFault(f"{where}, {fault}") from fault
+        expect_params(expect_optimizer(found, function), dict(model.named_parameters()), where)
+
+
+def has_the_default_settings(student, function):
+    optimizer = expect_optimizer(getattr(student, function)(make_model(1).parameters()), function)
+    expect_options(only_group(optimizer), CASES[function]["defaults"], f"after {function}(params)")
+
+
+def uses_the_given_settings(student, function):
+    for settings in CASES[function]["given"]:
+        optimizer = expect_optimizer(getattr(student, function)(make_model(2).parameters(), **settings), function)
+        call = ", ".join(f"{name}={tell(value)}" for name, value in settings.items())
+        expect_options(only_group(optimizer), settings, f"after {function}(params, {call})")
+
+
+def leaves_the_rest_at_torch_defaults(student, function):
+    case = CASES[function]
+    optimizer = expect_optimizer(getattr(student, function)(make_model(3).parameters()), function)
+    defaults = case["class"]([torch.zeros(1)]).defaults
+    rest = {k: v for k, v in defaults.items() if k not in case["defaults"] and k not in IMPLEMENTATION}
+    group = only_group(optimizer)
+    changed = [name for name, value in rest.items() if name in group and not same(group[name], value)]
+    assert not changed, (
+        f"expected torch's default {', '.join(f'{name} = {tell(rest[name])}' for name in changed)}, "
+        f"found {', '.join(f'{name} = {tell(group[name])}' for name in changed)}"
+    )
+
+
+def lets_group_settings_win(student, function):
+    case = CASES[function]
+    model = make_model(4)
+    params = [list(layer.parameters()) for layer in model]
+    groups = [{"params": p, **own} for p, own in zip(params, case["own"], strict=True)]
+    given = case["given"][0]
+    optimizer = expect_optimizer(getattr(student, function)(groups, **given), function)
+    assert len(optimizer.groups) == len(groups), (
+        f"expected {len(groups)} groups, as they were given, found {len(optimizer.groups)}"
+    )
+    for number, (group, own) in enumerate(zip(optimizer.groups, case["own"], strict=True)):
+        inherited = {name: value for name, value in given.items() if name not in own}
+        if own:
+            expect_options(group, own, f"in group {number}, which came with this setting of its own")
+        expect_options(group, inherited, f"in group {number}, which came without this setting")
+
+
+def only_group(optimizer):
+    assert len(optimizer.groups) == 1, f"expected one parameter group, found {len(optimizer.groups)}"
+    return optimizer.groups[0]
+
+
+HINTS = {
+    "class": "torch.optim has a class for each algorithm; return an object of exactly that class.",
+    "forms": "Hand params on to torch as they came: a generator can be read only once, and torch knows all four forms.",
+    "defaults": "Compare the default values in your def line with those in the task.",
+    "given": "Does every argument of your function arrive in the optimizer?",
+    "rest": "Name only the settings that the signature names.",
+    "groups": "torch fills in only the settings that a group lacks. Does your code change groups before or after that?",
+}
+
+
+@check("test_build_sgd", 0.5, HINTS["class"])
+def test_sgd_class(student):
+    """build_sgd returns a torch.optim.SGD."""
+    returns_its_class(student, "build_sgd")
+
+
+@check("test_build_sgd", 0.5, HINTS["forms"])
+def test_sgd_params(student):
+    """build_sgd takes params in every form and holds each parameter once."""
+    takes_params_in_every_form(student, "build_sgd")
+
+
+@check("test_build_sgd", 0.5, HINTS["defaults"])
+def test_sgd_defaults(student):
+    """build_sgd has lr 0.1, momentum 0.9 and weight decay 0.0001 by default."""
+    has_the_default_settings(student, "build_sgd")
+
+
+@check("test_build_sgd", 0.5, HINTS["given"])
+def test_sgd_settings(student):
+    """build_sgd uses the lr, momentum and weight decay that it is given."""
+    uses_the_given_settings(student, "build_sgd")
+
+
+@check("test_build_sgd", 0.5, HINTS["rest"])
+def test_sgd_rest(student):
+    """build_sgd leaves every other setting at torch's default."""
+    leaves_the_rest_at_torch_defaults(student, "build_sgd")
+
+
+@check("test_build_sgd", 0.5, HINTS["groups"])
+def test_sgd_groups(student):
+    """build_sgd lets a group's own settings win."""
+    lets_group_settings_win(student, "build_sgd")
+
+
+@check("test_build_adam", 0.5, HINTS["class"])
+def test_adam_class(student):
+    """build_adam returns a torch.optim.Adam, and not its subclass AdamW."""
+    returns_its_class(student, "build_adam")
+
+
+@check("test_build_adam", 0.5, HINTS["forms"])
+def test_adam_params(student):
+    """build_adam takes params in every form and holds each parameter once."""
+    takes_params_in_every_form(student, "build_adam")
+
+
+@check("test_build_adam", 0.5, HINTS["defaults"] + " Adam has no weight decay here.")
+def test_adam_defaults(student):
+    """build_adam has lr 0.001, betas (0.9, 0.999) and no weight decay by default."""
+    has_the_default_settings(student, "build_adam")
+
+
+@check("test_build_adam", 0.5, HINTS["given"])
+def test_adam_settings(student):
+    """build_adam uses the lr and betas that it is given."""
+    uses_the_given_settings(student, "build_adam")
+
+
+@check("test_build_adam", 0.5, HINTS["rest"])
+def test_adam_rest(student):
+    """build_adam leaves every other setting at torch's default."""
+    leaves_the_rest_at_torch_defaults(student, "build_adam")
+
+
+@check("test_build_adam", 0.5, HINTS["groups"])
+def test_adam_groups(student):
+    """build_adam lets a group's own settings win."""
+    lets_group_settings_win(student, "build_adam")
+
+
+@check("test_build_adamw", 0.5, HINTS["class"] + " Adam with a weight_decay is not AdamW.")
+def test_adamw_class(student):
+    """build_adamw returns a torch.optim.AdamW."""
+    returns_its_class(student, "build_adamw")
+
+
+@check("test_build_adamw", 0.5, HINTS["forms"])
+def test_adamw_params(student):
+    """build_adamw takes params in every form and holds each parameter once."""
+    takes_params_in_every_form(student, "build_adamw")
+
+
+@check("test_build_adamw", 0.5, HINTS["defaults"])
+def test_adamw_defaults(student):
+    """build_adamw has lr 0.001, betas (0.9, 0.999) and weight decay 0.01 by default."""
+    has_the_default_settings(student, "build_adamw")
+
+
+@check("test_build_adamw", 0.5, HINTS["given"])
+def test_adamw_settings(student):
+    """build_adamw uses the lr, betas and weight decay that it is given."""
+    uses_the_given_settings(student, "build_adamw")
+
+
+@check("test_build_adamw", 0.5, HINTS["rest"])
+def test_adamw_rest(student):
+    """build_adamw leaves every other setting at torch's default."""
+    leaves_the_rest_at_torch_defaults(student, "build_adamw")
+
+
+@check("test_build_adamw", 0.5, HINTS["groups"])
+def test_adamw_groups(student):
+    """build_adamw lets a group's own settings win."""
+    lets_group_settings_win(student, "build_adamw")
+
+
+# --- decay_pull ---------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def true_pull(optimizer_class, lr, weight_decay, weight):
+    """The answer, measured with torch itself in float64."""
+    parameter = torch.nn.Parameter(torch.tensor(weight, dtype=torch.float64))
+    parameter.grad = torch.zeros_like(parameter)
+    optimizer_class([parameter], lr=lr, weight_decay=weight_decay).step()
+    return weight - parameter.item()
+
+
+def expect_pull(student, optimizer_class, lr, weight_decay, weight=None):
+    """Compare one call with the truth. A student may compute in float32, so a weight is known to about 1e-7 of it."""
+    given = {} if weight is None else {"weight": weight}
+    found = student.decay_pull(optimizer_class, lr=lr, weight_decay=weight_decay, **given)
+    found = expect_number(found, "decay_pull")
+    weight = 1.0 if weight is None else weight
+    wanted = true_pull(optimizer_class, lr, weight_decay, weight)
+    call = f"decay_pull({optimizer_class.__name__}, lr={lr:g}, weight_decay={weight_decay:g}, weight={weight:g})"
+    close = abs(found - wanted) <= 1e-3 * abs(wanted) + 1e-6 * max(1.0, abs(weight))
+    assert close, f"expected {call} to be about {wanted:.4g}, found {found:.4g}"
+
+
+PULL_HINT = "Set the gradient to zero, which is not the same as leaving it None. Then take one step, and compare."
+
+
+@check("test_decay_pull", 0.5, "A tensor has a method that gives its one value as a Python number.")
+def test_pull_is_a_float(student):
+    """decay_pull returns a Python float."""
+    for optimizer_class in (SGD, Adam, AdamW):
+        found = student.decay_pull(optimizer_class, lr=0.1, weight_decay=0.1)
+        assert type(found) is float, f"expected a float, found {tell(found)} (from {optimizer_class.__name__})"
+
+
+@check("test_decay_pull", 0.5, PULL_HINT)
+def test_pull_of_sgd(student):
+    """SGD pulls a weight by lr * weight_decay * weight."""
+    expect_pull(student, SGD, 0.1, 0.1)
+    expect_pull(student, SGD, 0.05, 0.4)
+
+
+@check("test_decay_pull", 0.5, PULL_HINT)
+def test_pull_of_adamw(student):
+    """AdamW pulls a weight by lr * weight_decay * weight."""
+    expect_pull(student, AdamW, 0.1, 0.1)
+    expect_pull(student, AdamW, 0.02, 0.6)
+
+
+@check(
+    "test_decay_pull",
+    0.5,
+    "Adam's decay enters through the gradient, which Adam then divides by its own size. " + PULL_HINT,
+)
+def test_pull_of_adam(student):
+    """Adam pulls a weight by about lr, whatever the decay."""
+    expect_pull(student, Adam, 0.1, 0.3)
+    expect_pull(student, Adam, 0.1, 0.03)
+    expect_pull(student, Adam, 0.02, 0.3)
+
+
+@check(
+    "test_decay_pull",
+    0.5,
+    "Start from the weight that was given, and subtract after from before: a negative weight moves up.",
+)
+def test_pull_of_weights(student):
+    """decay_pull starts from the given weight, of either sign."""
+    for optimizer_class in (SGD, AdamW, Adam):
+        expect_pull(student, optimizer_class, 0.1, 0.2, 4.0)
+        expect_pull(student, optimizer_class, 0.1, 0.2, -2.5)
+
+
+@check("test_decay_pull", 0.5, "With a zero gradient and no decay, what is left that could move the weight?")
+def test_pull_without_decay(student):
+    """Without decay, nothing pulls."""
+    for optimizer_class in (SGD, AdamW, Adam):
+        expect_pull(student, optimizer_class, 0.1, 0.0)

@@ -1,0 +1,222 @@
+"""Grade one submission: load it into a Guest, run its exercise's graders with pytest, and add up.
+
+Student code never runs in this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode
+
+from autograder import notebooks, wire
+from autograder.course import Exercise
+from autograder.results import CheckResult, Grade, Status
+from autograder.sandbox import Fork, Guest, Sandbox, SandboxError, StudentFault
+from autograder.student import Student
+
+
+class GradersError(Exception):
+    """The graders of an exercise are missing or broken; nothing may be scored."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A Grade, and what the notebook displayed on the way."""
+
+    grade: Grade
+    outputs: dict[int, list[wire.Output]]
+    """The outputs of each cell that ran, by its place in the notebook."""
+
+
+class Grader:
+    """Grades submissions, one after another, on one warm sandbox.
+
+    ``unsafe`` lets student code run unconfined where no sandbox works. Use as a context manager, or call close.
+    """
+
+    def __init__(self, unsafe: bool = False) -> None:
+        self._unsafe = unsafe
+        self._sandbox: Sandbox | None = None
+
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox. The next submission starts another."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The warm sandbox, started when first needed. Raises NoSandboxError or SandboxError."""
+        if self._sandbox is None or not self._sandbox.alive:
+            from autograder import confinement
+
+            self.close()
+            self._sandbox = Sandbox(confinement.choose(self._unsafe))
+        return self._sandbox
+
+    def grade_file(self, path: Path, exercises: dict[str, Exercise]) -> Grade:
+        """Grade a notebook file. A file that can't be graded needs review, with the reason; it never raises for it."""
+        started = time.perf_counter()
+        try:
+            notebook = notebooks.read(path)
+            exercise = notebooks.find_exercise(path, notebook, exercises)
+        except notebooks.UnreadableNotebook as error:
+            known = exercises.get(path.stem)
+            max_score = known.max_score if known else None
+            seconds = time.perf_counter() - started
+            return Grade(str(path), known and known.name, "needs_review", str(error), max_score, seconds)
+        return self.grade_notebook(notebook, exercise, str(path)).grade
+
+    def grade_notebook(self, notebook: NotebookNode, exercise: Exercise, submission: str) -> Graded:
+        """Grade a notebook. Trouble on our side is tried once more, and then needs review.
+
+        Raises NoSandboxError when there is no sandbox at all.
+        """
+        started = time.perf_counter()
+        for attempt in range(2):
+            try:
+                outputs, checks = self._run(notebook, exercise)
+                break
+            except SandboxError as error:
+                self.close()
+                problem = f"The sandbox failed, twice. Grade this submission again. ({error})"
+            except GradersError as error:
+                problem = str(error)
+                attempt = 1
+            if attempt:
+                seconds = time.perf_counter() - started
+                grade = Grade(submission, exercise.name, "needs_review", problem, exercise.max_score, seconds)
+                return Graded(grade, {})
+        status, reasons = "graded", notebooks.oddities(notebook, exercise)
+        broken = [check for check in checks if check.status == "error"]
+        if broken:
+            status = "needs_review"
+            reasons.insert(0, f"{len(broken)} of {len(checks)} checks could not be made: {broken[0].message}")
+        if self.sandbox.backend.name == "unsafe":
+            reasons.append("Graded with --unsafe: the student's code ran without a sandbox.")
+        seconds = time.perf_counter() - started
+        reason = " ".join(reasons) or None
+        return Graded(Grade(submission, exercise.name, status, reason, exercise.max_score, seconds, checks), outputs)
+
+    def _run(
+        self, notebook: NotebookNode, exercise: Exercise
+    ) -> tuple[dict[int, list[wire.Output]], list[CheckResult]]:
+        if not exercise.graders.is_file():
+            raise GradersError(f"The graders of {exercise.name} are missing: {exercise.graders.name}.")
+        cells = notebooks.cells_to_run(notebook, exercise)
+        with self.sandbox.load([cell for _, cell in cells], exercise.files) as guest:
+            outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
+            checks = run_checks(guest, exercise)
+        points = {cell: sum(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
+        if points != exercise.points:
+            raise GradersError(f"The checks of {exercise.name} add up to {points}, its cells to {exercise.points}.")
+        return outputs, checks
+
+
+def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
+    """Run an exercise's graders on a loaded notebook.
+
+    Raises GradersError when pytest can't run them, and SandboxError when the sandbox failed on the way.
+    """
+    session = _Session(guest)
+    code = pytest.main(
+        [
+            *("--disable-plugin-autoload", "--assert=plain", "--capture=no", "--noconftest", "--import-mode=importlib"),
+            *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:logging"),
+            *("-c", os.devnull, "--rootdir", str(exercise.graders.parent), str(exercise.graders)),
+        ],
+        plugins=[session],
+    )
+    if code == pytest.ExitCode.INTERRUPTED and not session.problems:
+        raise KeyboardInterrupt
+    if session.problems or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        problem = session.problems[0] if session.problems else f"pytest ended with {code!r}"
+        raise GradersError(f"The graders of {exercise.name} are broken: {problem}")
+    if session.sandbox_error:
+        raise session.sandbox_error
+    return session.results
+
+
+class _Session:
+    """A pytest plugin: gives graders the ``student`` fixture and collects what came of each check."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._next: Fork | None = None
+        self.results: list[CheckResult] = []
+        self.problems: list[str] = []
+        self.sandbox_error: SandboxError | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "check(cell, points, hint, sentence): made by autograder.checks.check")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(str(report.longrepr))
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.problems += [f"{item.name} has no @check" for item in items if item.get_closest_marker("check") is None]
+
+    def pytest_runtestloop(self) -> bool | None:
+        return True if self.problems else None
+
+    @pytest.fixture
+    def student(self, request: pytest.FixtureRequest) -> Iterator[Student]:
+        """The submission, in a fresh fork."""
+        fork = self._next or self._guest.fork()
+        self._next = None
+        yield Student(fork)
+        fork.close()
+        if request.node is not request.session.items[-1]:
+            with contextlib.suppress(StudentFault, SandboxError):  # the next check will say so
+                self._next = self._guest.fork()  # it is made while pytest goes on
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        error = call.excinfo.value if call.excinfo else None
+        if call.when == "call" or error is not None:
+            self._record(item, error)
+        return report
+
+    def _record(self, item: pytest.Item, error: BaseException | None) -> None:
+        mark = item.get_closest_marker("check")
+        assert mark is not None
+        if isinstance(error, SandboxError):
+            self.sandbox_error = error
+        status: Status = "passed"
+        if isinstance(error, (AssertionError, StudentFault)):
+            status = "failed"
+        elif error is not None:
+            status = "error"
+        self.results.append(
+            CheckResult(
+                cell=mark.kwargs["cell"],
+                name=item.name,
+                sentence=mark.kwargs["sentence"],
+                status=status,
+                points=mark.kwargs["points"] if status == "passed" else 0.0,
+                max_points=mark.kwargs["points"],
+                message=""
+                if error is None
+                else str(error)
+                if status == "failed"
+                else f"{type(error).__name__}: {error}",
+                hint=mark.kwargs["hint"] if status == "failed" else "",
+            )
+        )

@@ -1,0 +1,102 @@
+"""Read what students hand in: find the exercise, the cells to run, and what is odd about the notebook."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import wire
+from autograder.course import Exercise
+
+MAX_BYTES = 20 * 2**20
+
+
+class UnreadableNotebook(Exception):
+    """A submission that can't be graded. The message says why, and what to do."""
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook in format 4. Raises UnreadableNotebook for anything else."""
+    remedy = "Ask the student for a new copy: File, Save, and submit again."
+    if not path.is_file():
+        raise UnreadableNotebook(f"There is no notebook {path.name}. {remedy}")
+    if path.stat().st_size > MAX_BYTES:
+        size = path.stat().st_size / 2**20
+        raise UnreadableNotebook(
+            f"{path.name} has {size:.0f} MiB, more than {MAX_BYTES // 2**20}. Clear its outputs, and submit again."
+        )
+    text = path.read_bytes()
+    if not text.strip():
+        raise UnreadableNotebook(f"{path.name} is empty. {remedy}")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableNotebook(f"{path.name} is not JSON ({error}), so it is no notebook. {remedy}") from error
+    if not isinstance(content, dict) or "nbformat" not in content:
+        raise UnreadableNotebook(f"{path.name} is JSON but not a Jupyter notebook. {remedy}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # missing cell ids are harmless here
+            notebook = nbformat.reads(json.dumps(content), as_version=4)
+            nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises whatever the damage makes it raise
+        first_line = str(error).partition("\n")[0]
+        raise UnreadableNotebook(f"{path.name} is a damaged notebook ({first_line}). {remedy}") from error
+    return notebook
+
+
+def find_exercise(path: Path, notebook: NotebookNode, exercises: Mapping[str, Exercise]) -> Exercise:
+    """The exercise of a submission: by its name, else by its answer cells. Raises UnreadableNotebook."""
+    if path.stem in exercises:
+        return exercises[path.stem]
+    ids = {grade_id(cell) for cell in notebook.cells}
+    for exercise in exercises.values():
+        if exercise.answers and ids.issuperset(exercise.answers):
+            return exercise
+    known = ", ".join(f"{name}.ipynb" for name in exercises)
+    raise UnreadableNotebook(f"{path.name} belongs to no exercise of this course. Name it as one of: {known}.")
+
+
+def grade_id(cell: NotebookNode) -> str | None:
+    """The nbgrader id of a cell, if it has one."""
+    meta = cell.metadata.get("nbgrader")
+    value = meta.get("grade_id") if isinstance(meta, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def cells_to_run(notebook: NotebookNode, exercise: Exercise) -> list[tuple[int, wire.Cell]]:
+    """The student's code, as (place in the notebook, cell). Test cells are not run: the checks decide."""
+    cells = []
+    for index, cell in enumerate(notebook.cells):
+        name = grade_id(cell)
+        is_code = cell.cell_type == "code" or name in exercise.answers  # an answer cell turned into text still counts
+        if is_code and name not in exercise.points:
+            cells.append((index, wire.Cell(cell.source, name or f"cell {index + 1}")))
+    return cells
+
+
+def oddities(notebook: NotebookNode, exercise: Exercise) -> list[str]:
+    """What a student changed and should not have, each a sentence. None of it costs points by itself."""
+    released = {grade_id(cell): cell for cell in nbformat.read(exercise.source, as_version=4).cells}
+    present = Counter(grade_id(cell) for cell in notebook.cells)
+    found = []
+    for name in exercise.points:
+        if present[name] == 0:
+            found.append(f"The check cell {name} is missing. Its points are given all the same, by the hidden checks.")
+        elif present[name] > 1:
+            found.append(f"The check cell {name} is there {present[name]} times. It counts once.")
+        sources = [cell.source for cell in notebook.cells if grade_id(cell) == name]
+        if any(source.strip() != released[name].source.strip() for source in sources):
+            found.append(f"The check cell {name} was changed. The change has no effect: write answers in answer cells.")
+    for name in exercise.answers:
+        if present[name] == 0:
+            found.append(f"The answer cell {name} is missing. Take it from the released notebook.")
+        elif present[name] > 1:
+            found.append(f"The answer cell {name} is there {present[name]} times. The last one counts.")
+    return found

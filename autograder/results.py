@@ -1,0 +1,68 @@
+"""What grading yields, as plain data: a Grade is the CheckResults of one submission and their sum."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Status = Literal["passed", "failed", "error"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check."""
+
+    cell: str
+    """The grade_id of the test cell whose points this check carries."""
+    name: str
+    """The check's function in the graders file."""
+    sentence: str
+    """What a right answer does, in one line."""
+    status: Status
+    """``error`` means that the check itself could not be made, which is never the student's fault."""
+    points: float
+    max_points: float
+    message: str = ""
+    """What was expected and what was found; empty when passed."""
+    hint: str = ""
+    """Where to look; empty when passed."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The result of one submission."""
+
+    submission: str
+    exercise: str | None
+    """None when the notebook belongs to no exercise of the course."""
+    status: Literal["graded", "needs_review"]
+    reason: str | None
+    """Why it needs review; on a graded submission, what was odd about the notebook."""
+    max_score: float | None
+    seconds: float
+    checks: list[CheckResult] = field(default_factory=list)
+
+    @property
+    def score(self) -> float | None:
+        """The sum of the points; None as long as the submission needs review."""
+        return sum(check.points for check in self.checks) if self.status == "graded" else None
+
+    def of_cell(self, cell: str) -> list[CheckResult]:
+        """The checks that carry a test cell's points."""
+        return [check for check in self.checks if check.cell == cell]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``autograder grade --json`` prints."""
+        checks = [asdict(check) for check in self.checks]
+        for check in checks:
+            del check["sentence"]
+        return {
+            "submission": self.submission,
+            "exercise": self.exercise,
+            "status": self.status,
+            "reason": self.reason,
+            "score": self.score,
+            "max_score": self.max_score,
+            "seconds": round(self.seconds, 3),
+            "checks": checks,
+        }

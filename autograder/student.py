@@ -1,0 +1,150 @@
+"""The ``student`` fixture: call a submission's functions as if they were here, and get back data.
+
+``student.build_sgd(params, lr=0.1)`` runs in the Guest. Tensors and modules that the grader sent come back as the
+grader's own objects; everything else comes back as a copy or a description.
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autograder import wire
+from autograder.guest.describe import Generator, torch_objects
+from autograder.sandbox import Fork, StudentFault
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A result that is neither data nor a torch object that graders understand."""
+
+    type_name: str
+
+
+@dataclass(frozen=True)
+class OptimizerDescription:
+    """An optimizer that a student's function returned."""
+
+    type_name: str
+    """Fully qualified class, for example ``torch.optim.sgd.SGD``."""
+    groups: list[dict[str, Any]]
+    """As ``param_groups``: the grader's own parameters under ``params``, and every option."""
+
+    @property
+    def params(self) -> list[Any]:
+        """Every parameter, in order."""
+        return [param for group in self.groups for param in group["params"]]
+
+
+class Student:
+    """A fresh fork of the loaded notebook; its attributes are the notebook's functions.
+
+    A call raises StudentFault, with a sentence for the student, when the function is not there, can't be called this
+    way, raises, hangs, or ends its process.
+    """
+
+    def __init__(self, fork: Fork) -> None:
+        self._fork = fork
+        self._sent: list[object] = []
+
+    def __getattr__(self, function: str) -> Any:
+        if function.startswith("_"):
+            raise AttributeError(function)
+
+        def call(*args: object, **kwargs: object) -> Any:
+            return self._call(function, args, kwargs)
+
+        return call
+
+    def _call(self, function: str, args: tuple, kwargs: dict[str, object]) -> Any:
+        args = tuple(Generator(arg) if isinstance(arg, types.GeneratorType) else arg for arg in args)
+        self._sent.extend(torch_objects([args, kwargs]))
+        answer = self._fork.call(function, args, kwargs)
+        if isinstance(answer, wire.Returned):
+            return rebuild(answer.value, self._sent)
+        raise StudentFault(self._explain(function, args, kwargs, answer))
+
+    def _explain(
+        self, function: str, args: tuple, kwargs: dict[str, object], answer: wire.Raised | wire.Uncallable
+    ) -> str:
+        if isinstance(answer, wire.Uncallable):
+            if answer.reason == "undefined":
+                return f"{function} is not defined. {self._why_undefined(function)}"
+            if answer.reason == "not callable":
+                return f"{function} is not a function: the notebook binds this name to a value of type {answer.detail}."
+            wanted = ", ".join(["…"] * len(args) + [f"{name}=…" for name in kwargs])
+            return f"{function} can't be called as {function}({wanted}): it is defined as {function}{answer.detail}."
+        if answer.name == "NotImplementedError":
+            return f"{function} is not written yet: it raises NotImplementedError."
+        if answer.name == "autograder.guest.kernel.TimeLimit":
+            text = f"{function} was {answer.message}, without returning."
+        else:
+            text = f"{function} raised {answer.name}" + (f": {answer.message}" if answer.message else "")
+        return f"{text}\n{answer.traceback}" if answer.traceback else text
+
+    def _why_undefined(self, function: str) -> str:
+        guest = self._fork.guest
+        labels = [cell.label for cell in guest.cells]
+        if function not in labels:
+            return "Its cell is missing: take it from the released notebook."
+        errors = [output for output in guest.outputs[labels.index(function)] if isinstance(output, wire.Error)]
+        if errors:
+            return f"Its cell stopped with {errors[0].name}: {errors[0].message}"
+        return "Its cell ran, but defines nothing of this name."
+
+
+def rebuild(value: wire.Value, sent: list[object]) -> Any:
+    """Turn a description into Python and torch objects; ``sent`` are the objects that may come back by reference."""
+    if isinstance(value, wire.Known):
+        return sent[value.index] if 0 <= value.index < len(sent) else Opaque("a reference to nothing")
+    if isinstance(value, wire.Items):
+        items = [rebuild(item, sent) for item in value.items]
+        return tuple(items) if value.kind == "tuple" else items
+    if isinstance(value, wire.Pairs):
+        pairs = [(rebuild(key, sent), rebuild(item, sent)) for key, item in value.items]
+        return {key if _is_plain_key(key) else Opaque(type(key).__name__): item for key, item in pairs}
+    if isinstance(value, wire.Optimizer):
+        groups = []
+        for group in value.groups:
+            options = {name: rebuild(option, sent) for name, option in group.options.items()}
+            groups.append({"params": [rebuild(param, sent) for param in group.params], **options})
+        return OptimizerDescription(value.type_name, groups)
+    if isinstance(value, wire.Tensor):
+        return _rebuild_tensor(value)
+    if isinstance(value, wire.Opaque):
+        return Opaque(value.type_name)
+    return value
+
+
+def _is_plain_key(key: object) -> bool:
+    return isinstance(key, (str, int, float, bool, type(None), torch.nn.Parameter))
+
+
+_DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128),
+        *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+    )
+}
+
+
+def _rebuild_tensor(value: wire.Tensor) -> Any:
+    dtype = _DTYPES.get(value.dtype)
+    if dtype is None or len(value.shape) > 8 or any(size < 0 for size in value.shape):
+        return Opaque(value.type_name)
+    if value.data is None:
+        return Opaque(f"{value.type_name} that is too large or has no values")
+    count = 1
+    for size in value.shape:
+        count *= size
+    if count * dtype.itemsize != len(value.data):
+        return Opaque(f"{value.type_name} whose size does not match its shape")
+    tensor = torch.frombuffer(bytearray(value.data), dtype=dtype) if count else torch.empty(0, dtype=dtype)
+    tensor = tensor.reshape(value.shape)
+    if value.type_name == "torch.nn.parameter.Parameter" and (dtype.is_floating_point or dtype.is_complex):
+        return torch.nn.Parameter(tensor, requires_grad=value.requires_grad)
+    return tensor

@@ -1,0 +1,326 @@
+"""The messages that cross the trust boundary, and the frames that carry them.
+
+Outward (to a Guest) anything may be sent: it is the trusted side that speaks. Inward comes only what the
+``Struct`` classes below describe, decoded by msgspec into exactly these types, never by pickle. A frame is a
+four-byte big-endian length and that many bytes of MessagePack; a longer one than ``MAX_FRAME`` is refused unread.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+MAX_FRAME = 16 * 2**20
+"""The largest frame, in bytes, that either side accepts."""
+
+_HEADER = struct.Struct(">I")
+
+
+class WireError(Exception):
+    """What came in is not a message: too large, malformed, or of a type that is not expected here."""
+
+
+class Closed(WireError):
+    """The other side has gone."""
+
+
+class Late(WireError):
+    """Nothing came in time."""
+
+
+# --- values: what a student's function can return -----------------------------------------------------------------
+
+
+class Known(Struct, frozen=True, tag="known"):
+    """An object that the grader sent, by its place in the order of sending."""
+
+    index: int
+
+
+class Tensor(Struct, frozen=True, tag="tensor"):
+    """A tensor that the grader did not send."""
+
+    type_name: str
+    """Fully qualified class, for example ``torch.nn.parameter.Parameter``."""
+    dtype: str
+    """Name in the torch module, for example ``float32``."""
+    shape: list[int]
+    requires_grad: bool
+    data: bytes | None
+    """Contiguous bytes in C order; None for a tensor too large to send, or one without ordinary memory."""
+
+
+class Items(Struct, frozen=True, tag="items"):
+    """A list or a tuple."""
+
+    kind: str
+    """``list`` or ``tuple``."""
+    items: list[Value]
+
+
+class Pairs(Struct, frozen=True, tag="dict"):
+    """A dict, as its items in order."""
+
+    items: list[tuple[Value, Value]]
+
+
+class Group(Struct, frozen=True, tag="group"):
+    """One parameter group of an optimizer."""
+
+    params: list[Value]
+    options: dict[str, Value]
+    """Every other entry of the group: lr, weight_decay and so on."""
+
+
+class Optimizer(Struct, frozen=True, tag="optimizer"):
+    """A ``torch.optim.Optimizer`` of any class."""
+
+    type_name: str
+    groups: list[Group]
+
+
+class Opaque(Struct, frozen=True, tag="opaque"):
+    """Anything else. Only its type is told."""
+
+    type_name: str
+
+
+Value = None | bool | int | float | str | Known | Tensor | Items | Pairs | Optimizer | Opaque
+
+
+# --- outputs of a cell --------------------------------------------------------------------------------------------
+
+
+class Stream(Struct, frozen=True, tag="stream"):
+    """Text printed by a cell."""
+
+    name: str
+    """``stdout`` or ``stderr``."""
+    text: str
+
+
+class Display(Struct, frozen=True, tag="display"):
+    """A displayed object, or the value of a cell's last line."""
+
+    result: bool
+    """Whether it is the value of the last line (nbformat's ``execute_result``)."""
+    text: str
+    png: bytes | None
+
+
+class Error(Struct, frozen=True, tag="error"):
+    """An exception that ended a cell."""
+
+    name: str
+    message: str
+    traceback: list[str]
+
+
+Output = Stream | Display | Error
+
+
+# --- trusted side to Guest ----------------------------------------------------------------------------------------
+
+
+class Cell(Struct, frozen=True):
+    """One code cell to run."""
+
+    source: str
+    label: str
+    """How a traceback names the cell: its grade_id, or "cell 3"."""
+
+
+class Load(Struct, frozen=True, tag="load"):
+    """Run these cells in order, in a directory that holds these files."""
+
+    cells: list[Cell]
+    skip: list[int]
+    """Cells not to run, because they ended an earlier attempt."""
+    files: dict[str, bytes]
+    seconds: float
+    """CPU time that one cell may take."""
+
+
+class Fork(Struct, frozen=True, tag="fork"):
+    """Fork the loaded notebook; the socket sent with this message speaks to the fork."""
+
+
+class Call(Struct, frozen=True, tag="call"):
+    """Call a function of the notebook."""
+
+    function: str
+    arguments: bytes
+    """Pickle of ``(args, kwargs)``."""
+    seconds: float
+    """CPU time that the call may take."""
+
+
+ToGuest = Load | Fork | Call
+
+
+# --- Guest to trusted side ----------------------------------------------------------------------------------------
+
+
+class CellDone(Struct, frozen=True, tag="cell"):
+    """A cell has ended, well or badly."""
+
+    outputs: list[Output]
+
+
+class Returned(Struct, frozen=True, tag="returned"):
+    """A call returned."""
+
+    value: Value
+
+
+class Raised(Struct, frozen=True, tag="raised"):
+    """A call raised in the student's code."""
+
+    name: str
+    """Class of the exception."""
+    message: str
+    traceback: str
+    """The student's own frames only, ending at the student's line."""
+
+
+class Uncallable(Struct, frozen=True, tag="uncallable"):
+    """A call could not be made."""
+
+    reason: str
+    """``undefined``, ``not callable`` or ``signature``."""
+    detail: str
+    """The type of what is there instead, or the signature that the function has."""
+
+
+class Forked(Struct, frozen=True, tag="forked"):
+    """A fork is there and waits for calls."""
+
+
+FromCall = Returned | Raised | Uncallable
+
+
+# --- trusted side to Zygote and back ------------------------------------------------------------------------------
+
+
+class NewGuest(Struct, frozen=True, tag="new"):
+    """Fork a Guest; the socket sent with this message speaks to it."""
+
+
+class EndGuest(Struct, frozen=True, tag="end"):
+    """Kill a Guest and everything that it started."""
+
+    pid: int
+
+
+ToZygote = NewGuest | EndGuest
+
+
+class Ready(Struct, frozen=True, tag="ready"):
+    """The Zygote has imported everything."""
+
+    python: str
+    torch: str
+
+
+class Started(Struct, frozen=True, tag="started"):
+    """A Guest lives."""
+
+    pid: int
+
+
+class Ended(Struct, frozen=True, tag="ended"):
+    """A Guest is dead."""
+
+    status: int
+    """Exit code, or minus the signal that ended it; ``-9`` as well when this message's request killed it."""
+
+
+FromZygote = Ready | Started | Ended
+
+
+# --- frames -------------------------------------------------------------------------------------------------------
+
+Message = TypeVar("Message")
+_encoder = msgspec.msgpack.Encoder()
+
+
+def send(sock: socket.socket, message: Struct, fd: int | None = None) -> None:
+    """Send one message, and with it a file descriptor.
+
+    Raises Closed when nobody listens, and WireError when the message is larger than MAX_FRAME.
+    """
+    payload = _encoder.encode(message)
+    if len(payload) > MAX_FRAME:
+        raise WireError(f"a message of {len(payload):,} bytes is larger than the limit of {MAX_FRAME:,}")
+    frame = _HEADER.pack(len(payload)) + payload
+    try:
+        if fd is not None:
+            sent = socket.send_fds(sock, [frame], [fd])
+            frame = frame[sent:]
+        sock.sendall(frame)
+    except TimeoutError as error:
+        raise Late("the message was not taken in time") from error
+    except OSError as error:
+        raise Closed(str(error)) from error
+
+
+def receive(sock: socket.socket, decoder: msgspec.msgpack.Decoder[Message], seconds: float | None = None) -> Message:
+    """Receive one message of the decoder's type.
+
+    Raises Late after ``seconds`` of wall time, Closed at the end of the stream, and WireError for anything that is
+    not such a message.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    (length,) = _HEADER.unpack(_read(sock, _HEADER.size, deadline))
+    return decode(_read(sock, _check_length(length), deadline), decoder)
+
+
+def receive_with_fd(sock: socket.socket, decoder: msgspec.msgpack.Decoder[Message]) -> tuple[Message, int | None]:
+    """Receive one message and the file descriptor sent with it. For use inside the sandbox only."""
+    header, fds, _, _ = socket.recv_fds(sock, _HEADER.size, 1)
+    header += _read(sock, _HEADER.size - len(header), None) if header else b""
+    if not header:
+        raise Closed("the stream has ended")
+    (length,) = _HEADER.unpack(header)
+    return decode(_read(sock, _check_length(length), None), decoder), (fds[0] if fds else None)
+
+
+def decode(payload: bytes, decoder: msgspec.msgpack.Decoder[Message]) -> Message:
+    """Decode one message; raises WireError and nothing else."""
+    try:
+        return decoder.decode(payload)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError(f"not a message of the expected type: {error}") from error
+
+
+def _check_length(length: int) -> int:
+    if length > MAX_FRAME:
+        raise WireError(f"a message of {length:,} bytes is larger than the limit of {MAX_FRAME:,}")
+    return length
+
+
+def _read(sock: socket.socket, size: int, deadline: float | None) -> bytes:
+    chunks = []
+    while size:
+        if deadline is None:
+            sock.settimeout(None)
+        elif (left := deadline - time.monotonic()) > 0:
+            sock.settimeout(left)
+        else:
+            raise Late("no answer in time")
+        try:
+            chunk = sock.recv(min(size, 2**20))
+        except TimeoutError as error:
+            raise Late("no answer in time") from error
+        except OSError as error:
+            raise Closed(str(error)) from error
+        if not chunk:
+            raise Closed("the stream has ended")
+        chunks.append(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,343 @@
+"""What the notebooks of this unit import: public checks for your functions, and figures.
+
+In a notebook, ``lab.check(build_sgd)`` tells you what is right and what is not yet.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from types import TracebackType
+
+import matplotlib.pyplot as plt
+import torch
+from IPython.display import display
+from matplotlib.axes import Axes
+from torch.optim import Optimizer
+
+__all__ = ["ChecksFailed", "check", "plot_decay_pull", "plot_valley"]
+
+
+class ChecksFailed(Exception):
+    """Raised under nbgrader's Validate button when a public check has not passed."""
+
+
+class Wrong(Exception):
+    """A public check found something other than it expected."""
+
+    def __init__(self, expected: object, found: object) -> None:
+        self.details = [("expected", _short(expected)), ("found", _short(found))]
+
+
+class CannotRun(Exception):
+    """A public check has nothing to look at; an earlier check says why."""
+
+
+@dataclass(frozen=True)
+class PublicCheck:
+    """One sentence about a student's function, and the code that finds out whether it is true."""
+
+    sentence: str
+    hint: str
+    run: Callable[[Callable], None]
+
+
+PUBLIC_CHECKS: dict[str, list[PublicCheck]] = {}
+
+
+def public_check(*names: str, hint: str) -> Callable[[Callable], Callable]:
+    """Register a public check of the named functions. Its docstring is the sentence that the student reads."""
+
+    def register(run: Callable[[Callable], None]) -> Callable:
+        for name in names:
+            PUBLIC_CHECKS.setdefault(name, []).append(PublicCheck(run.__doc__, hint, run))
+        return run
+
+    return register
+
+
+# --- Running the checks ----------------------------------------------------------------------------------------------
+
+
+def check(function: Callable) -> None:
+    """Run the public checks of one of your functions, and show which of them pass."""
+    execution = os.environ.get("NBGRADER_EXECUTION")
+    if execution == "autograde":
+        raise RuntimeError(
+            "This notebook was autograded without the course's own nbgrader_config.py, "
+            "so nothing here was graded. Run nbgrader in the course folder."
+        )
+    namespace = sys._getframe(1).f_globals
+    name = _known_name(function, namespace)
+    results: list[_Result] = []
+    for public in PUBLIC_CHECKS.get(name, []):
+        results.append(_run(public, function, namespace, results))
+    report = _Report(name, results)
+    display(report)
+    if execution == "validate" and not report.passed:
+        raise ChecksFailed(str(report))
+
+
+def _known_name(function: object, namespace: dict[str, object]) -> str | None:
+    """The name by which the checks know this object: its own, else the one under which the notebook holds it."""
+    own = getattr(function, "__name__", None)
+    held = [name for name in PUBLIC_CHECKS if namespace.get(name) is function]
+    return own if own in PUBLIC_CHECKS else next(iter(held), None)
+
+
+@dataclass
+class _Result:
+    """What one public check found."""
+
+    mark: str
+    sentence: str
+    details: list[tuple[str, str]] = field(default_factory=list)
+    unwritten: bool = False
+
+
+def _run(public: PublicCheck, function: Callable, namespace: dict, earlier: list[_Result]) -> _Result:
+    try:
+        public.run(function)
+    except Wrong as wrong:
+        return _Result("✗", public.sentence, [*wrong.details, ("hint", public.hint)])
+    except CannotRun as reason:
+        return _Result("·", public.sentence, [("not run", str(reason))])
+    except NotImplementedError:
+        return _Result("·", public.sentence, unwritten=True)
+    except Exception as error:
+        details = [("error", _short(f"{type(error).__name__}: {error}"))]
+        details += _students_line(error.__traceback__, namespace)
+        if any(result.details == details for result in earlier):
+            return _Result("·", public.sentence, [("not run", "the same error as above")])
+        return _Result("✗", public.sentence, details)
+    return _Result("✓", public.sentence)
+
+
+def _students_line(tb: TracebackType | None, namespace: dict) -> list[tuple[str, str]]:
+    """The last line of the notebook's own code that a traceback passes through."""
+    own = [frame.f_globals is namespace for frame, _ in traceback.walk_tb(tb)]
+    frames = [frame for frame, mine in zip(traceback.extract_tb(tb), own, strict=True) if mine]
+    return [("your code", f"line {frame.lineno}, {frame.line}") for frame in frames[-1:]]
+
+
+# --- Showing the results ---------------------------------------------------------------------------------------------
+
+_COLOURS = {"✓": "#1f9a48", "✗": "#e0454b", "·": "#888888"}  # mid tones, readable on white and on black
+_MEANINGS = {"✓": "passed", "✗": "failed", "·": "not run"}
+
+
+class _Report:
+    """The results of one function's checks: a table in a notebook, plain text elsewhere."""
+
+    def __init__(self, name: str | None, results: list[_Result]) -> None:
+        self.results = results
+        right = sum(result.mark == "✓" for result in results)
+        self.passed = 0 < right == len(results)
+        if name is None:
+            self.title = f"lab.check does not know this object. It knows: {', '.join(PUBLIC_CHECKS)}."
+        elif all(result.unwritten for result in results):
+            self.title = f"{name} is not written yet: put your code in place of raise NotImplementedError()."
+        elif self.passed:
+            self.title = f"{name}: all {len(results)} public checks passed."
+        else:
+            self.title = f"{name}: {right} of {len(results)} public checks passed."
+
+    def __repr__(self) -> str:
+        lines = [self.title]
+        for result in self.results:
+            lines.append(f"  {result.mark} {result.sentence}")
+            lines += [f"      {label}: {text}" for label, text in result.details]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cell = "text-align:left; vertical-align:top; white-space:normal; padding:3px 8px;"
+        rows = []
+        for result in self.results:
+            mark = f'<b style="color:{_COLOURS[result.mark]}" title="{_MEANINGS[result.mark]}">{result.mark}</b>'
+            details = "".join(
+                f'<div style="margin-left:1em"><i>{escape(label)}:</i> {escape(text)}</div>'
+                for label, text in result.details
+            )
+            rows.append(
+                f'<tr style="background:none"><td style="{cell}">{mark}</td>'
+                f'<td style="{cell}">{escape(result.sentence)}{details}</td></tr>'
+            )
+        return f'<div><b>{escape(self.title)}</b></div><table style="margin:0">{"".join(rows)}</table>'
+
+
+def _short(value: object) -> str:
+    """A value in a few words."""
+    if value is None:
+        return "None (is the return missing?)"
+    if isinstance(value, Optimizer):
+        value = type(value)
+    if isinstance(value, type):
+        public = getattr(torch.optim, value.__name__, None) is value
+        return f"torch.optim.{value.__name__}" if public else f"{value.__module__}.{value.__qualname__}"
+    text = f"{value:g}" if type(value) is float else value if isinstance(value, str) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+# --- The public checks -----------------------------------------------------------------------------------------------
+
+
+def _weight() -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.ones(2))
+
+
+def _expect_class(found: object, cls: type[Optimizer]) -> None:
+    if type(found) is not cls:
+        raise Wrong(cls, found)
+
+
+def _expect_settings(optimizer: object, **expected: object) -> None:
+    """Compare the settings of an optimizer's only group; report the ones that differ."""
+    if not isinstance(optimizer, Optimizer):
+        raise CannotRun("there is no optimizer to look at")
+    group = optimizer.param_groups[0]
+    wrong = [key for key, value in expected.items() if group.get(key, "missing") != value]
+    if wrong:
+        raise Wrong(*(", ".join(f"{k} {where.get(k, 'missing')}" for k in wrong) for where in (expected, group)))
+
+
+@public_check("build_sgd", hint="which class does torch.optim offer for stochastic gradient descent?")
+def sgd_class(build_sgd):
+    """It returns a torch.optim.SGD."""
+    _expect_class(build_sgd([_weight()]), torch.optim.SGD)
+
+
+@public_check("build_sgd", hint="torch's own defaults differ from those in the def line: hand every argument on.")
+def sgd_defaults(build_sgd):
+    """With params alone, lr is 0.1, momentum 0.9 and weight_decay 0.0001."""
+    _expect_settings(build_sgd([_weight()]), lr=0.1, momentum=0.9, weight_decay=1e-4)
+
+
+@public_check("build_adam", hint="AdamW is a kind of Adam, but here the exact class is asked for.")
+def adam_class(build_adam):
+    """It returns a torch.optim.Adam."""
+    _expect_class(build_adam([_weight()]), torch.optim.Adam)
+
+
+@public_check("build_adam", hint="hand lr and betas on; Adam has no weight decay here.")
+def adam_defaults(build_adam):
+    """With params alone, lr is 0.001, betas (0.9, 0.999) and weight_decay 0."""
+    _expect_settings(build_adam([_weight()]), lr=1e-3, betas=(0.9, 0.999), weight_decay=0)
+
+
+@public_check("build_adamw", hint="Adam with a weight_decay is still Adam, not AdamW.")
+def adamw_class(build_adamw):
+    """It returns a torch.optim.AdamW."""
+    _expect_class(build_adamw([_weight()]), torch.optim.AdamW)
+
+
+@public_check("build_adamw", hint="hand every argument of the def line on.")
+def adamw_defaults(build_adamw):
+    """With params alone, lr is 0.001, betas (0.9, 0.999) and weight_decay 0.01."""
+    _expect_settings(build_adamw([_weight()]), lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2)
+
+
+@public_check("build_sgd", "build_adam", "build_adamw", hint="hand params on as it came, and lr too.")
+def groups_win(build):
+    """A group's own lr wins over the argument; a group without one takes the argument."""
+    optimizer = build([{"params": [_weight()], "lr": 0.5}, {"params": [_weight()]}], lr=0.25)
+    if not isinstance(optimizer, Optimizer):
+        raise CannotRun("there is no optimizer to look at")
+    rates = [group["lr"] for group in optimizer.param_groups]
+    if rates != [0.5, 0.25]:
+        raise Wrong("two groups, lr 0.5 and 0.25", f"{len(rates)} group(s), lr {' and '.join(map(str, rates))}")
+
+
+def _expect_pull(found: object, expected: float) -> None:
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        raise CannotRun("there is no number to look at")
+    if not abs(found - expected) <= 1e-5:
+        raise Wrong(expected, float(found))
+
+
+@public_check("decay_pull", hint="a tensor with one element turns into a float with .item().")
+def pull_is_float(decay_pull):
+    """It returns a plain Python float."""
+    pull = decay_pull(torch.optim.SGD, lr=0.5, weight_decay=0.25)
+    if type(pull) is not float:
+        raise Wrong("a float", pull if pull is None else f"a {type(pull).__name__}")
+
+
+@public_check("decay_pull", hint="a zero gradient is a tensor of zeros in .grad; step() skips a weight without one.")
+def pull_of_sgd(decay_pull):
+    """SGD with lr 0.5 and weight_decay 0.25 pulls a weight of 2 by 0.5 * 0.25 * 2 = 0.25."""
+    _expect_pull(decay_pull(torch.optim.SGD, lr=0.5, weight_decay=0.25, weight=2.0), 0.25)
+
+
+@public_check("decay_pull", hint="the answer is the weight before the step minus the weight after it.")
+def pull_of_negative_weight(decay_pull):
+    """AdamW with lr 0.5 and weight_decay 0.25 pulls a weight of -2 by -0.25."""
+    _expect_pull(decay_pull(torch.optim.AdamW, lr=0.5, weight_decay=0.25, weight=-2.0), -0.25)
+
+
+@public_check("decay_pull", hint="hand weight_decay on even when it is 0: AdamW's own default is 0.01.")
+def no_decay_no_pull(decay_pull):
+    """Without weight decay, nothing moves."""
+    _expect_pull(decay_pull(torch.optim.AdamW, lr=0.5, weight_decay=0.0), 0.0)
+
+
+# --- Figures ---------------------------------------------------------------------------------------------------------
+
+
+def plot_valley(build_sgd: Callable, lr: float = 0.01, steps: int = 40) -> Axes | None:
+    """Draw the way of your SGD through a narrow valley, without and with momentum."""
+    try:
+        paths = [(momentum, _valley_path(build_sgd, lr, momentum, steps)) for momentum in (0.0, 0.9)]
+    except Exception:
+        return print("The figure appears here once build_sgd works.")
+    x, y = torch.meshgrid(torch.linspace(-4.5, 1.5, 80), torch.linspace(-1.4, 1.4, 60), indexing="xy")
+    axes = plt.subplots(figsize=(6, 2.8), layout="constrained")[1]
+    axes.contour(x, y, _valley(x, y), levels=[0.05, 0.3, 1, 2.5, 5, 8, 12], colors="0.8", linewidths=0.8)
+    for (momentum, path), style in zip(paths, ("o-", "x--"), strict=True):
+        axes.plot(*zip(*path, strict=True), style, markersize=4, linewidth=1, label=f"momentum {momentum:g}")
+    axes.plot(0, 0, "k*", markersize=10, label="minimum")
+    axes.set(title=f"{steps} steps of SGD, lr = {lr:g}", xlabel="first weight", ylabel="second weight")
+    axes.legend(loc="lower right", fontsize="small")
+    return axes
+
+
+def _valley(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (x**2 + 10 * y**2) / 2
+
+
+def _valley_path(build_sgd: Callable, lr: float, momentum: float, steps: int) -> list[list[float]]:
+    point = torch.nn.Parameter(torch.tensor([-4.0, 1.0]))
+    optimizer = build_sgd([point], lr=lr, momentum=momentum, weight_decay=0.0)
+    path = [point.tolist()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        _valley(*point).backward()
+        optimizer.step()
+        path.append(point.tolist())
+    return path
+
+
+def plot_decay_pull(
+    decay_pull: Callable, lr: float = 0.1, decays: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+) -> Axes | None:
+    """Draw how far one step moves a weight of 1 whose loss gradient is zero, for several weight decays."""
+    classes = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+    try:
+        pulls = [[float(decay_pull(cls, lr, decay)) for decay in decays] for cls in classes]
+    except Exception:
+        pulls = []
+    if not pulls or min(map(min, pulls)) <= 0:  # a logarithmic axis has no place for 0
+        return print("The figure appears here once decay_pull works.")
+    axes = plt.subplots(figsize=(6, 3.5), layout="constrained")[1]
+    looks = ({"fmt": "o-", "markersize": 12, "linewidth": 5, "alpha": 0.4}, {"fmt": "s-."}, {"fmt": "x--"})
+    for cls, row, look in zip(classes, pulls, looks, strict=True):
+        axes.loglog(decays, row, look.pop("fmt"), label=cls.__name__, **look)
+    axes.set_title(f"One step with a loss gradient of zero, lr = {lr:g}")
+    axes.set(xlabel="weight_decay", ylabel="decay pull on a weight of 1\n(weight before − weight after)")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return axes
