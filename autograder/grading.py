@@ -136,6 +136,7 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
         [
             *("--disable-plugin-autoload", "--assert=plain", "--capture=no", "--noconftest", "--import-mode=importlib"),
             *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:logging"),
+            *("-p", "no:unraisableexception", "-p", "no:threadexception"),  # a full garbage collection each
             *("-c", os.devnull, "--rootdir", str(exercise.graders.parent), str(exercise.graders)),
         ],
         plugins=[session],

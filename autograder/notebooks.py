@@ -100,3 +100,47 @@ def oddities(notebook: NotebookNode, exercise: Exercise) -> list[str]:
         elif present[name] > 1:
             found.append(f"The answer cell {name} is there {present[name]} times. The last one counts.")
     return found
+
+
+def repair(notebook: NotebookNode, exercise: Exercise) -> NotebookNode:
+    """The notebook with the nbgrader cells of its source: what is missing comes back, what was changed is undone.
+
+    Answers stay as they are. Call ``oddities`` first: afterwards there are none left to tell.
+    """
+    source = nbformat.read(exercise.source, as_version=4)
+    released = {grade_id(cell): cell for cell in source.cells if grade_id(cell)}
+    cells, seen = [], set()
+    for cell in reversed(notebook.cells):  # of two copies the last counts, as for Python
+        name = grade_id(cell)
+        cell.metadata.pop("nbgrader", None)
+        if name in released and name not in seen:
+            seen.add(name)
+            cell = _as_released(cell, released[name])
+        cells.append(cell)
+    cells.reverse()
+    for name, original in released.items():
+        if name not in seen and original.metadata.nbgrader.get("grade"):
+            place = [i for i, cell in enumerate(cells) if f"test_{grade_id(cell)}" == name]
+            cells.insert(place[-1] + 1 if place else len(cells), _as_released(original, original))
+    notebook.cells = cells
+    return notebook
+
+
+def placeholder(exercise: Exercise, reason: str) -> NotebookNode:
+    """A notebook in place of one that can't be read: the reason, and the graded cells of the exercise."""
+    source = nbformat.read(exercise.source, as_version=4)
+    graded = [cell for cell in source.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    source.cells = [nbformat.v4.new_markdown_cell(reason)]
+    source.cells += [_as_released(cell, cell) for cell in graded if not cell.metadata.nbgrader.get("solution")]
+    return source
+
+
+def _as_released(cell: NotebookNode, original: NotebookNode) -> NotebookNode:
+    """A copy of the original cell, with this cell's text where students write."""
+    fresh = nbformat.from_dict(json.loads(json.dumps(original)))
+    meta = original.metadata.nbgrader
+    if meta.get("solution"):
+        fresh.source = cell.source
+    if fresh.cell_type == "code":
+        fresh.outputs, fresh.execution_count = [], None
+    return fresh

@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 import torch
 from IPython.display import display
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from torch.optim import Optimizer
 
 __all__ = ["ChecksFailed", "check", "plot_decay_pull", "plot_valley"]
@@ -121,7 +122,7 @@ def _students_line(tb: TracebackType | None, namespace: dict) -> list[tuple[str,
     """The last line of the notebook's own code that a traceback passes through."""
     own = [frame.f_globals is namespace for frame, _ in traceback.walk_tb(tb)]
     frames = [frame for frame, mine in zip(traceback.extract_tb(tb), own, strict=True) if mine]
-    return [("your code", f"line {frame.lineno}, {frame.line}") for frame in frames[-1:]]
+    return [(f"your code, line {frame.lineno}", frame.line or "") for frame in frames[-1:]]
 
 
 # --- Showing the results ---------------------------------------------------------------------------------------------
@@ -157,13 +158,13 @@ class _Report:
         cell = "text-align:left; vertical-align:top; white-space:normal; padding:3px 8px;"
         rows = []
         for result in self.results:
-            mark = f'<b style="color:{_COLOURS[result.mark]}" title="{_MEANINGS[result.mark]}">{result.mark}</b>'
+            look = f"{cell} width:1em; font-size:1.3em; font-weight:bold; line-height:1; color:{_COLOURS[result.mark]}"
             details = "".join(
                 f'<div style="margin-left:1em"><i>{escape(label)}:</i> {escape(text)}</div>'
                 for label, text in result.details
             )
             rows.append(
-                f'<tr style="background:none"><td style="{cell}">{mark}</td>'
+                f'<tr style="background:none"><td style="{look}" title="{_MEANINGS[result.mark]}">{result.mark}</td>'
                 f'<td style="{cell}">{escape(result.sentence)}{details}</td></tr>'
             )
         return f'<div><b>{escape(self.title)}</b></div><table style="margin:0">{"".join(rows)}</table>'
@@ -205,7 +206,7 @@ def _expect_settings(optimizer: object, **expected: object) -> None:
         raise Wrong(*(", ".join(f"{k} {where.get(k, 'missing')}" for k in wrong) for where in (expected, group)))
 
 
-@public_check("build_sgd", hint="which class does torch.optim offer for stochastic gradient descent?")
+@public_check("build_sgd", hint="return the optimizer that torch.optim offers for this; a subclass is not accepted.")
 def sgd_class(build_sgd):
     """It returns a torch.optim.SGD."""
     _expect_class(build_sgd([_weight()]), torch.optim.SGD)
@@ -295,12 +296,13 @@ def plot_valley(build_sgd: Callable, lr: float = 0.01, steps: int = 40) -> Axes 
     except Exception:
         return print("The figure appears here once build_sgd works.")
     x, y = torch.meshgrid(torch.linspace(-4.5, 1.5, 80), torch.linspace(-1.4, 1.4, 60), indexing="xy")
-    axes = plt.subplots(figsize=(6, 2.8), layout="constrained")[1]
+    axes = plt.subplots(figsize=(6, 2.8))[1]
     axes.contour(x, y, _valley(x, y), levels=[0.05, 0.3, 1, 2.5, 5, 8, 12], colors="0.8", linewidths=0.8)
     for (momentum, path), style in zip(paths, ("o-", "x--"), strict=True):
         axes.plot(*zip(*path, strict=True), style, markersize=4, linewidth=1, label=f"momentum {momentum:g}")
     axes.plot(0, 0, "k*", markersize=10, label="minimum")
-    axes.set(title=f"{steps} steps of SGD, lr = {lr:g}", xlabel="first weight", ylabel="second weight")
+    axes.set(title=f"{steps} steps of SGD, lr = {lr:g}", xlabel="first weight (flat)", ylabel="second weight (steep)")
+    axes.set(xlim=(-4.5, 1.5), ylim=(-1.4, 1.4))
     axes.legend(loc="lower right", fontsize="small")
     return axes
 
@@ -327,17 +329,20 @@ def plot_decay_pull(
     """Draw how far one step moves a weight of 1 whose loss gradient is zero, for several weight decays."""
     classes = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
     try:
-        pulls = [[float(decay_pull(cls, lr, decay)) for decay in decays] for cls in classes]
+        pulls = [[decay_pull(cls, lr, decay) for decay in decays] for cls in classes]
     except Exception:
-        pulls = []
-    if not pulls or min(map(min, pulls)) <= 0:  # a logarithmic axis has no place for 0
+        pulls = [[None]]
+    if not all(isinstance(pull, float) and pull > 0 for row in pulls for pull in row):  # a log axis has no 0
         return print("The figure appears here once decay_pull works.")
-    axes = plt.subplots(figsize=(6, 3.5), layout="constrained")[1]
+    axes = plt.subplots(figsize=(6, 3.5))[1]
     looks = ({"fmt": "o-", "markersize": 12, "linewidth": 5, "alpha": 0.4}, {"fmt": "s-."}, {"fmt": "x--"})
     for cls, row, look in zip(classes, pulls, looks, strict=True):
         axes.loglog(decays, row, look.pop("fmt"), label=cls.__name__, **look)
     axes.set_title(f"One step with a loss gradient of zero, lr = {lr:g}")
     axes.set(xlabel="weight_decay", ylabel="decay pull on a weight of 1\n(weight before − weight after)")
+    for axis in (axes.xaxis, axes.yaxis):  # plain numbers: easier to read than powers of ten, and quicker to draw
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.3)
     axes.legend()
     return axes

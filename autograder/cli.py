@@ -1,0 +1,86 @@
+"""The command line. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from autograder import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Grade PyTorch exercise notebooks in a sandbox, with hidden pytest graders."""
+
+
+_course = click.option(
+    "--course", type=click.Path(file_okay=False, path_type=Path), help="The course folder; by default the current one."
+)
+_unsafe = click.option(
+    "--unsafe", is_flag=True, help="Run student code without a sandbox where none works. Shown on every result."
+)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each submission, one a line.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that grade side by side; by default as many as pay.")
+@_course
+@_unsafe
+def grade(paths: tuple[Path, ...], as_json: bool, workers: int | None, course: Path | None, unsafe: bool) -> None:
+    """Grade notebooks, or folders of them, outside the gradebook.
+
+    Ends with exit code 0 when all were graded, 1 when some need review, 2 when nothing could be done.
+    """
+    from autograder import batch, report
+    from autograder.confinement import NoSandboxError
+    from autograder.course import Course, CourseError
+
+    try:
+        root = Course.find(course).root
+        files = batch.find_notebooks(paths)
+        results = batch.grade_all(files, root, unsafe, workers)
+        grades = []
+        for result in report.progress(results, len(files), "Grading"):
+            grades.append(result)
+            if as_json:
+                click.echo(json.dumps(result.to_json()))
+    except (CourseError, NoSandboxError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was graded so far is above.", err=True)
+        sys.exit(130)
+    if not as_json:
+        report.print_grades(grades)
+    sys.exit(1 if any(result.status == "needs_review" for result in grades) else 0)
+
+
+@main.command()
+@_course
+def build(course: Path | None) -> None:
+    """Make assignments/ and solutions/ from source/, and tell the gradebook of the exercises."""
+    from autograder.build import BuildError, build_all
+    from autograder.course import Course, CourseError
+
+    try:
+        for path in build_all(Course.find(course)):
+            click.echo(f"wrote {path}")
+    except (BuildError, CourseError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@_unsafe
+def doctor(unsafe: bool) -> None:
+    """Say which sandbox is active here, and try what it protects."""
+    from autograder.doctor import examine
+
+    sys.exit(0 if examine(unsafe) else 1)
+
+
+if __name__ == "__main__":
+    main()

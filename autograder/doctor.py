@@ -1,0 +1,86 @@
+"""``autograder doctor``: which sandbox is active here, what it protects, and whether it really does."""
+
+from __future__ import annotations
+
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from autograder import confinement, wire
+from autograder.sandbox import Sandbox, SandboxError
+
+_PROBE = """
+import os, pathlib, socket
+
+def attempt(action):
+    try:
+        action()
+        return "possible"
+    except OSError:
+        return "refused"
+
+def other_processes():
+    seen = [p for p in range(1, 100_000) if p != os.getpid() and alive(p)]
+    if seen:
+        return
+    raise OSError
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except OSError:
+        return False
+
+print("network", attempt(lambda: socket.create_connection(("192.0.2.1", 80), timeout=1)), sep="|")
+print("reading the graders", attempt(lambda: os.listdir({graders!r})), sep="|")
+print("reading /etc/passwd", attempt(lambda: open("/etc/passwd")), sep="|")
+print("writing to installed packages", attempt(lambda: open(os.path.join({packages!r}, "x"), "w")), sep="|")
+print("signals to other processes", attempt(other_processes), sep="|")
+print("a file in its own folder", attempt(lambda: pathlib.Path("x").write_text("x")), sep="|")
+"""
+
+
+def examine(unsafe: bool = False) -> bool:
+    """Print what works here; whether student code can be run."""
+    console = Console(soft_wrap=True)
+    console.print(f"Python {platform.python_version()}, torch {version('torch')}, nbgrader {version('nbgrader')}")
+    for backend in (confinement.BUBBLEWRAP, confinement.SANDLOCK):
+        problem = confinement.why_not(backend)
+        if problem is None:
+            console.print(Text(f"✓ {backend.name} works"))
+        else:
+            console.print(Text(f"✗ {backend.name} does not work: {problem}\n    To mend it: {backend.remedy}"))
+    try:
+        backend = confinement.choose(unsafe)
+    except confinement.NoSandboxError:
+        console.print("\nNo sandbox: nothing will be graded, unless you pass --unsafe (and trust every student).")
+        return False
+    console.print(Text(f"\nActive: {backend.name}"))
+    console.print(Text(f"  protects: {backend.protects}"))
+    console.print(Text(f"  does not protect: {backend.lacks}"))
+    started = time.perf_counter()
+    try:
+        with Sandbox(backend) as sandbox:
+            console.print(f"  warm after {time.perf_counter() - started:.1f} s; tried in a real Guest:")
+            _try_out(sandbox, console)
+    except SandboxError as error:
+        console.print(Text(f"\nThe sandbox does not start: {error}"))
+        return False
+    return True
+
+
+def _try_out(sandbox: Sandbox, console: Console) -> None:
+    import torch
+
+    probe = _PROBE.replace("{graders!r}", repr(str(Path(__file__).parent / "graders")))
+    probe = probe.replace("{packages!r}", repr(str(Path(torch.__file__).parent.parent)))
+    with sandbox.load([wire.Cell(probe, "probe")], {}) as guest:
+        for output in guest.outputs[0]:
+            for line in getattr(output, "text", "").splitlines():
+                what, _, result = line.partition("|")
+                console.print(Text(f"    {what}: {result}"))
