@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
-from autograder import notebooks, wire
+from autograder import confinement, notebooks, wire
 from autograder.course import Exercise
 from autograder.results import CheckResult, Grade, Status
 from autograder.sandbox import Fork, Guest, Sandbox, SandboxError, StudentFault
@@ -60,12 +60,14 @@ class Grader:
     @property
     def sandbox(self) -> Sandbox:
         """The warm sandbox, started when first needed. Raises NoSandboxError or SandboxError."""
-        if self._sandbox is None or not self._sandbox.alive:
-            from autograder import confinement
-
+        if not self._is_warm:
             self.close()
             self._sandbox = Sandbox(confinement.choose(self._unsafe))
         return self._sandbox
+
+    @property
+    def _is_warm(self) -> bool:
+        return self._sandbox is not None and self._sandbox.alive
 
     def grade_file(self, path: Path, exercises: dict[str, Exercise]) -> Grade:
         """Grade a notebook file. A file that can't be graded needs review, with the reason; it never raises for it."""
@@ -88,6 +90,9 @@ class Grader:
         started = time.perf_counter()
         for attempt in range(2):
             try:
+                if not self._is_warm:  # warming up is not this submission's time
+                    self.sandbox  # noqa: B018
+                    started = time.perf_counter()
                 outputs, checks = self._run(notebook, exercise)
                 break
             except SandboxError as error:

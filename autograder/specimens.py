@@ -51,7 +51,10 @@ class Specimen:
 
 
 def answer(exercise: Exercise, code: dict[str, str], dropped: Sequence[str] = ()) -> NotebookNode:
-    """The solution notebook with other code in some answer cells, and the ``dropped`` ones empty."""
+    """The solution notebook as a student would hand it in, with other code in some answer cells.
+
+    The ``dropped`` ones are left empty. nbgrader's ``### BEGIN SOLUTION`` marks go.
+    """
     notebook = nbformat.read(exercise.source, as_version=4)
     for cell in notebook.cells:
         name = grade_id(cell)
@@ -59,6 +62,8 @@ def answer(exercise: Exercise, code: dict[str, str], dropped: Sequence[str] = ()
             cell.source = code[name]
         elif name in dropped:
             cell.source = "# defined above"
+        elif name in exercise.answers:
+            cell.source = "\n".join(line for line in cell.source.splitlines() if "### " not in line)
     return notebook
 
 

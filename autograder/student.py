@@ -91,6 +91,8 @@ class Student:
         if function not in labels:
             return "Its cell is missing: take it from the released notebook."
         errors = [output for output in guest.outputs[labels.index(function)] if isinstance(output, wire.Error)]
+        if errors and errors[0].name == "Stopped":
+            return f"Its cell did not come to its end. {errors[0].message}"
         if errors:
             return f"Its cell stopped with {errors[0].name}: {errors[0].message}"
         return "Its cell ran, but defines nothing of this name."
