@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib.util
+import py_compile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +45,20 @@ class Exercise:
 
     @functools.cached_property
     def files(self) -> dict[str, bytes]:
-        """What lies beside the notebook and students import, by relative path: our copy, never the student's."""
+        """What lies beside the notebook and students import, by relative path: our copy, never the student's.
+
+        Modules come with their bytecode, which a Guest would otherwise make anew for each submission.
+        """
         folder = self.source.parent
         paths = [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".ipynb" and "__pycache__" not in p.parts]
-        return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(paths)}
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(paths)}
+        for name in [name for name in files if name.endswith(".py")]:
+            cached = importlib.util.cache_from_source(name)
+            with tempfile.NamedTemporaryFile(suffix=".pyc") as compiled, contextlib.suppress(py_compile.PyCompileError):
+                mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+                py_compile.compile(str(folder / name), compiled.name, name, doraise=True, invalidation_mode=mode)
+                files[cached] = Path(compiled.name).read_bytes()
+        return files
 
 
 class Course:

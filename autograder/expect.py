@@ -19,7 +19,7 @@ def expect_class(found: object, wanted: type[torch.optim.Optimizer], function: s
     optimizer = expect_optimizer(found, function)
     short = optimizer.type_name.rpartition(".")[2]
     same = optimizer.type_name == f"{wanted.__module__}.{wanted.__qualname__}"
-    assert same, f"expected a torch.optim.{wanted.__name__}, found {_article(short)} ({optimizer.type_name})"
+    assert same, f"expected torch.optim.{wanted.__name__}, found {short} ({optimizer.type_name})"
     return optimizer
 
 
@@ -36,12 +36,12 @@ def expect_params(optimizer: OptimizerDescription, wanted: Mapping[str, torch.Te
     twice = [name for name, param in wanted.items() if held.count(id(param)) > 1]
     own = {id(param) for param in wanted.values()}
     foreign = sum(1 for param in held if param not in own)
-    assert not missing, f"expected the optimizer to hold every parameter, found missing: {names(missing)} {where}"
-    assert not twice, f"expected each parameter once, found more than once: {names(twice)} {where}"
     assert not foreign, (
-        f"expected only the parameters that were given, found {foreign} that "
+        f"expected the very parameters that were given, found {foreign} that "
         f"{'is' if foreign == 1 else 'are'} a copy or something else {where}"
     )
+    assert not missing, f"expected the optimizer to hold every parameter, found missing: {names(missing)} {where}"
+    assert not twice, f"expected each parameter once, found more than once: {names(twice)} {where}"
 
 
 def expect_options(group: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
@@ -101,7 +101,3 @@ def names(items: Iterable[str], most: int = 3) -> str:
     items = list(items)
     rest = f" (and {len(items) - most} more)" if len(items) > most else ""
     return ", ".join(items[:most]) + rest
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[:1] in 'AEIOUaeiou' else 'a'} {noun}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,8 +123,8 @@ class Grader:
             raise GradersError(f"The graders of {exercise.name} are missing: {exercise.graders.name}.")
         cells = notebooks.cells_to_run(notebook, exercise)
         with self.sandbox.load([cell for _, cell in cells], exercise.files) as guest:
-            outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
             checks = run_checks(guest, exercise)
+            outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
         points = {cell: sum(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
         if points != exercise.points:
             raise GradersError(f"The checks of {exercise.name} add up to {points}, its cells to {exercise.points}.")
@@ -141,7 +141,14 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
         [
             *("--disable-plugin-autoload", "--assert=plain", "--capture=no", "--noconftest", "--import-mode=importlib"),
             *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:logging"),
-            *("-p", "no:unraisableexception", "-p", "no:threadexception"),  # a full garbage collection each
+            *(
+                "-p",
+                "no:faulthandler",
+                "-p",
+                "no:unraisableexception",
+                "-p",
+                "no:threadexception",
+            ),  # a full garbage collection each
             *("-c", os.devnull, "--rootdir", str(exercise.graders.parent), str(exercise.graders)),
         ],
         plugins=[session],
@@ -156,12 +163,21 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
     return session.results
 
 
+def _cell(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("check")
+    assert mark is not None
+    return mark.kwargs["cell"]
+
+
 class _Session:
     """A pytest plugin: gives graders the ``student`` fixture and collects what came of each check."""
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
-        self._next: Fork | None = None
+        self._student: Student | None = None
+        self._student_cell = ""
+        self._is_fresh = False
+        self._spare: Fork | None = None
         self.results: list[CheckResult] = []
         self.problems: list[str] = []
         self.sandbox_error: SandboxError | None = None
@@ -180,15 +196,49 @@ class _Session:
         return True if self.problems else None
 
     @pytest.fixture
-    def student(self, request: pytest.FixtureRequest) -> Iterator[Student]:
-        """The submission, in a fresh fork."""
-        fork = self._next or self._guest.fork()
-        self._next = None
-        yield Student(fork)
-        fork.close()
-        if request.node is not request.session.items[-1]:
-            with contextlib.suppress(StudentFault, SandboxError):  # the next check will say so
-                self._next = self._guest.fork()  # it is made while pytest goes on
+    def student(self, request: pytest.FixtureRequest) -> Student:
+        """The submission, in a fork that only checks of the same function have used, all of which have passed."""
+        cell = _cell(request.node)
+        if self._student is None or self._student_cell != cell:
+            self._renew(alone=False)
+            self._student_cell = cell
+        items = request.session.items
+        after = items[items.index(request.node) + 1 :]
+        if self._spare is None and any(_cell(item) != cell for item in after):
+            with contextlib.suppress(StudentFault, SandboxError):  # a later check will say so
+                self._spare = self._guest.fork(alone=False)  # it is made while this check runs
+        assert self._student is not None
+        return self._student
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """A check that fails is judged again on a fresh fork, so that it never pays for what others left behind."""
+        was_fresh, self._is_fresh = self._is_fresh, False
+        try:
+            try:
+                return (yield)
+            except (AssertionError, StudentFault):
+                if was_fresh:
+                    raise
+                self._renew(alone=True)
+                return pyfuncitem.obj(student=self._student)
+        except BaseException:
+            self._drop()
+            raise
+
+    def _renew(self, alone: bool) -> None:
+        self._drop()
+        spare, self._spare = self._spare, None
+        if spare is not None and alone:
+            spare.close()
+            spare = None
+        self._student = Student(spare or self._guest.fork(alone))
+        self._is_fresh = True
+
+    def _drop(self) -> None:
+        if self._student is not None:
+            self._student.close()
+            self._student = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -64,6 +66,8 @@ class Sandbox:
         self.backend = backend or confinement.choose()
         self._scratch = tempfile.mkdtemp(prefix="autograder-")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
+        self._due: deque[int | socket.socket] = deque()
+        self._spare: tuple[int, socket.socket] | None = None
         self._control, inside = socket.socketpair()
         with inside:
             self._process = subprocess.Popen(
@@ -79,6 +83,7 @@ class Sandbox:
         if not isinstance(ready, wire.Ready) or ready.torch != torch.__version__:
             self.close()
             raise SandboxError(f"the sandbox has another torch ({ready}) than the graders ({torch.__version__})")
+        self.prepare_guest()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -108,40 +113,64 @@ class Sandbox:
     ) -> Iterator[Guest]:
         """Run the cells in a fresh Guest, which ends with this context.
 
-        A notebook that can't be loaded raises StudentFault at its first fork.
+        Returns at once; the Guest's outputs and forks wait until the cells have run. A notebook that can't be loaded
+        raises StudentFault at each fork.
         """
         guest = Guest(self, list(cells), dict(files), limits)
         try:
-            with contextlib.suppress(StudentFault):  # each fork raises it again
-                guest.start()
+            guest.begin()
             yield guest
         finally:
-            guest.end()
+            guest.leave()
+            self.prepare_guest()
 
     def new_guest(self) -> tuple[int, socket.socket]:
-        """Fork a Guest; its process id inside the sandbox, and a socket to it."""
-        channel, inside = socket.socketpair()
-        with inside:
-            answer = self._ask(wire.NewGuest(), inside.fileno())
-        assert isinstance(answer, wire.Started), answer
-        return answer.pid, channel
+        """A Guest: its process id inside the sandbox, and a socket to it."""
+        self.prepare_guest()
+        self._settle()
+        assert self._spare is not None
+        spare, self._spare = self._spare, None
+        return spare
+
+    def prepare_guest(self) -> None:
+        """Fork the next Guest, without waiting for it."""
+        if self._spare is None and not any(isinstance(due, socket.socket) for due in self._due):
+            channel, inside = socket.socketpair()
+            with inside:
+                self._tell(wire.NewGuest(), inside.fileno())
+            self._due.append(channel)
 
     def end_guest(self, pid: int) -> int:
         """Kill a Guest; its exit code, or minus the signal that ended it."""
-        answer = self._ask(wire.EndGuest(pid))
-        assert isinstance(answer, wire.Ended), answer
-        with os.scandir(self._scratch) as entries:
-            for entry in entries:
-                if entry.name.isdecimal():
-                    shutil.rmtree(entry.path, ignore_errors=True)
-        return answer.status
+        self.forget_guest(pid)
+        return self._settle()
 
-    def _ask(self, message: wire.ToZygote, fd: int | None = None) -> wire.FromZygote:
+    def forget_guest(self, pid: int) -> None:
+        """Kill a Guest, without waiting for it."""
+        self._settle()
+        self._tell(wire.EndGuest(pid))
+        self._due.append(pid)
+
+    def _settle(self) -> int:
+        """Wait for what was asked for; the exit code of the last Guest that ended."""
+        status = 0
+        while self._due:
+            due = self._due.popleft()
+            answer = self._answer(ZYGOTE_SECONDS)
+            if isinstance(due, socket.socket):
+                assert isinstance(answer, wire.Started), answer
+                self._spare = answer.pid, due
+            else:
+                assert isinstance(answer, wire.Ended), answer
+                status = answer.status
+                shutil.rmtree(os.path.join(self._scratch, str(due)), ignore_errors=True)
+        return status
+
+    def _tell(self, message: wire.ToZygote, fd: int | None = None) -> None:
         try:
             wire.send(self._control, message, fd)
         except wire.WireError as error:
             raise SandboxError(f"the sandbox has gone: {error}\n{self._read_log()}") from error
-        return self._answer(ZYGOTE_SECONDS)
 
     def _answer(self, seconds: float) -> wire.FromZygote:
         try:
@@ -158,72 +187,98 @@ class Sandbox:
 
 @dataclass
 class Guest:
-    """One submission, loaded. ``fork`` gives a copy of it for one check."""
+    """One submission, loaded or loading. ``fork`` gives a copy of it."""
 
     sandbox: Sandbox
     cells: list[wire.Cell]
     files: dict[str, bytes]
     limits: Limits
-    outputs: list[list[wire.Output]] = field(default_factory=list)
-    """What each cell displayed, in order."""
+    _outputs: list[list[wire.Output]] = field(default_factory=list)
     _faults: dict[int, str] = field(default_factory=dict)
+    _loaded: bool = False
     _pid: int | None = None
     _channel: socket.socket | None = None
 
-    def start(self) -> None:
-        """Run the cells. A cell that ends or hangs the process is left out, and the others run again."""
-        while len(self._faults) <= MAX_RESTARTS:
-            self.end()
-            self._pid, self._channel = self.sandbox.new_guest()
-            self.outputs = []
-            if self._run_cells():
-                return
-        self.outputs = [[_stopped(self._faults[i])] if i in self._faults else [] for i in range(len(self.cells))]
-        raise StudentFault("Too many cells of this notebook end or hang the Python process.")
+    @property
+    def outputs(self) -> list[list[wire.Output]]:
+        """What each cell displayed, in order."""
+        with contextlib.suppress(StudentFault):  # what was displayed until then is all there is
+            self._finish()
+        return self._outputs
 
-    def _run_cells(self) -> bool:
-        """Whether all cells ran; if not, the one to blame is in ``_faults``."""
-        assert self._channel is not None
-        message = wire.Load(self.cells, list(self._faults), self.files, self.limits.cell)
+    def begin(self) -> None:
+        """Start to run the cells."""
+        self.end()
+        self._pid, self._channel = self.sandbox.new_guest()
+        self._outputs, self._loaded = [], False
         try:
             self._channel.settimeout(FORK_SECONDS)
-            wire.send(self._channel, message)
+            wire.send(self._channel, wire.Load(self.cells, list(self._faults), self.files, self.limits.cell))
         except wire.WireError as error:
             raise SandboxError(f"the notebook could not be sent: {error}") from error
+
+    def _finish(self) -> None:
+        """Wait until the cells have run. One that ends or hangs the process is left out, and the others run again."""
+        while not self._loaded:
+            if len(self._faults) > MAX_RESTARTS:
+                stopped = {index: [_stopped(fault)] for index, fault in self._faults.items()}
+                self._outputs = [stopped.get(index, []) for index in range(len(self.cells))]
+                raise StudentFault("Too many cells of this notebook end or hang the Python process.")
+            if self._channel is None:
+                self.begin()
+            self._loaded = self._receive_outputs()
+
+    def _receive_outputs(self) -> bool:
+        """Whether all cells ran; if not, the one to blame is in ``_faults`` and the process is dead."""
+        assert self._channel is not None
+        self._outputs = []
         for index in range(len(self.cells)):
             try:
                 done = wire.receive(self._channel, _cell_done, Limits.wall(self.limits.cell))
             except wire.WireError as error:
                 self._faults[index] = self._explain(error, self.limits.cell)
                 return False
-            if index in self._faults:
-                done = wire.CellDone([_stopped(self._faults[index])])
-            self.outputs.append(done.outputs)
+            self._outputs.append([_stopped(self._faults[index])] if index in self._faults else done.outputs)
         return True
 
     def end(self) -> int | None:
         """End the process, if there is one; its exit code, or minus a signal."""
+        pid = self._hang_up()
+        return None if pid is None else self.sandbox.end_guest(pid)
+
+    def leave(self) -> None:
+        """End the process, if there is one, without waiting for it."""
+        pid = self._hang_up()
+        if pid is not None:
+            self.sandbox.forget_guest(pid)
+
+    def _hang_up(self) -> int | None:
+        self._loaded = False
         if self._channel is not None:
             self._channel.close()
             self._channel = None
-        if self._pid is None:
-            return None
         pid, self._pid = self._pid, None
-        return self.sandbox.end_guest(pid)
+        return pid
 
-    def fork(self) -> Fork:
-        """A fresh copy of the loaded notebook. It is made while the caller goes on."""
-        channel, inside = socket.socketpair()
-        with inside:
-            if self._channel is None:
-                self.start()
+    def fork(self, alone: bool = True) -> Fork:
+        """A fresh copy of the loaded notebook; ``alone`` ends every other copy and what it left running.
+
+        The copy is made while the caller goes on.
+        """
+        for attempt in range(2):
+            self._finish()
+            channel, inside = socket.socketpair()
             assert self._channel is not None
-            try:
-                wire.send(self._channel, wire.Fork(), inside.fileno())
-            except wire.Closed:  # an earlier check took the whole process down
-                self.start()
-                wire.send(self._channel, wire.Fork(), inside.fileno())
-        return Fork(self, channel)
+            with inside:
+                try:
+                    wire.send(self._channel, wire.Fork(alone), inside.fileno())
+                    return Fork(self, channel)
+                except wire.WireError as error:  # an earlier check took the whole process down
+                    channel.close()
+                    self.end()
+                    if attempt:
+                        raise StudentFault("The notebook's process stopped answering.") from error
+        raise AssertionError("not reached")
 
     def _explain(self, error: wire.WireError, seconds: float) -> str:
         if isinstance(error, wire.Late):
@@ -238,6 +293,13 @@ class Guest:
             return f"It ended the Python process with exit code {status}."
         self.end()
         return "It interfered with the grader's connection."
+
+
+def _pickle(arguments: object) -> bytes:
+    try:
+        return pickle.dumps(arguments)  # four times as fast
+    except Exception:
+        return cloudpickle.dumps(arguments)
 
 
 def _stopped(fault: str) -> wire.Error:
@@ -255,7 +317,7 @@ class Fork:
     def call(self, function: str, args: tuple, kwargs: dict, seconds: float | None = None) -> wire.FromCall:
         """Call a function of the notebook. Raises StudentFault when no answer comes back."""
         seconds = self.guest.limits.call if seconds is None else seconds
-        message = wire.Call(function, cloudpickle.dumps((args, kwargs)), seconds)
+        message = wire.Call(function, _pickle((args, kwargs)), seconds)
         if not self._greeted:
             self._greet()
         try:

@@ -50,6 +50,10 @@ class Student:
         self._fork = fork
         self._sent: list[object] = []
 
+    def close(self) -> None:
+        """End the fork."""
+        self._fork.close()
+
     def __getattr__(self, function: str) -> Any:
         if function.startswith("_"):
             raise AttributeError(function)

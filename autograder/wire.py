@@ -149,6 +149,9 @@ class Load(Struct, frozen=True, tag="load"):
 class Fork(Struct, frozen=True, tag="fork"):
     """Fork the loaded notebook; the socket sent with this message speaks to the fork."""
 
+    alone: bool
+    """End every other process of the Guest first."""
+
 
 class Call(Struct, frozen=True, tag="call"):
     """Call a function of the notebook."""

@@ -20,9 +20,16 @@ from autograder.sandbox import StudentFault
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 
 
-def make_model():
-    """A small model with weights and biases of several shapes."""
-    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2))
+@functools.cache
+def make_model(number=0):
+    """A small model, with weights and biases; each number gives another one."""
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2), torch.nn.LayerNorm(2))
+
+
+@functools.cache
+def make_layer():
+    """The least that an optimizer can be built for."""
+    return torch.nn.Linear(2, 1)
 
 
 # Each function is called in the same ways; only names and numbers differ.
@@ -55,8 +62,7 @@ CASES = {
 
 
 def returns_its_class(student, function):
-    model = make_model()
-    expect_class(getattr(student, function)(model.parameters()), CASES[function]["class"], function)
+    expect_class(getattr(student, function)(make_layer().parameters()), CASES[function]["class"], function)
 
 
 def takes_params_in_every_form(student, function):
@@ -70,8 +76,8 @@ def takes_params_in_every_form(student, function):
             {"params": [*model[1].parameters(), *model[2].parameters()]},
         ],
     }
-    for form, make in forms.items():
-        model = make_model()
+    for number, (form, make) in enumerate(forms.items()):
+        model = make_model(number)
         where = f"when params is {form}"
         try:
             found = build(make(model))
@@ -83,19 +89,19 @@ def takes_params_in_every_form(student, function):
 
 
 def has_the_default_settings(student, function):
-    optimizer = expect_optimizer(getattr(student, function)(make_model().parameters()), function)
+    optimizer = expect_optimizer(getattr(student, function)(make_layer().parameters()), function)
     expect_options(only_group(optimizer), CASES[function]["defaults"], f"after {function}(params)")
 
 
 def uses_the_given_settings(student, function):
     for settings in CASES[function]["given"]:
-        optimizer = expect_optimizer(getattr(student, function)(make_model().parameters(), **settings), function)
+        optimizer = expect_optimizer(getattr(student, function)(make_layer().parameters(), **settings), function)
         call = ", ".join(f"{name}={tell(value)}" for name, value in settings.items())
         expect_options(only_group(optimizer), settings, f"after {function}(params, {call})")
 
 
 def leaves_the_rest_at_torch_defaults(student, function):
-    optimizer = expect_optimizer(getattr(student, function)(make_model().parameters()), function)
+    optimizer = expect_optimizer(getattr(student, function)(make_layer().parameters()), function)
     named = CASES[function]["defaults"]
     # the defaults of the class that came, so that a wrong class is not blamed here too
     found_class = getattr(torch.optim, optimizer.type_name.rpartition(".")[2], CASES[function]["class"])

@@ -180,20 +180,32 @@ class Kernel(InteractiveShell):
         return "\n".join(lines)
 
 
+_WARM_UP = """
+import matplotlib.pyplot, torch
+%matplotlib inline
+_, (_a, _b) = matplotlib.pyplot.subplots(1, 2)
+_a.loglog([1.0, 2.0, 3.0], [1.0, 10.0, 100.0], "o--", label="x")
+_a.set(title="warm", xlabel="x", ylabel="$y$")
+_a.legend()
+_a.grid(True)
+_b.contour([[0.0, 1.0], [1.0, 0.0]], levels=[0.3, 0.6])
+_b.annotate("x", (0.5, 0.5), (0.2, 0.2), arrowprops={"arrowstyle": "->"})
+matplotlib.pyplot.show()
+for _o in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+    _p = torch.nn.Parameter(torch.ones(2))
+    _p.sum().backward()
+    _o([_p], lr=0.1).step()
+del _a, _b, _p, _o, _, matplotlib, torch
+"""
+
+
 def make_kernel() -> Kernel:
     """Make the process's kernel and warm what every notebook uses first: figures, autograd, an optimizer."""
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     kernel = Kernel.instance(config=config)
-    warm_up = """
-import matplotlib.pyplot, torch
-%matplotlib inline
-matplotlib.pyplot.figure(); matplotlib.pyplot.plot([1.0, 2.0], label="x"); matplotlib.pyplot.legend()
-_p = torch.nn.Parameter(torch.ones(2)); _o = torch.optim.AdamW([_p]); _p.sum().backward(); _o.step()
-del _p, _o, matplotlib, torch
-"""
-    outputs = kernel.run(wire.Cell(warm_up, "warm-up"), seconds=60)
+    outputs = kernel.run(wire.Cell(_WARM_UP, "warm-up"), seconds=60)
     errors = [output for output in outputs if isinstance(output, wire.Error)]
     if errors:
         raise RuntimeError("the warm-up failed:\n" + "\n".join(errors[0].traceback))

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 import msgspec
+import torch
 
 from autograder import wire
 from autograder.guest.describe import Describer, Generator, type_name
@@ -31,9 +32,10 @@ def serve(channel: socket.socket, kernel: Kernel, isolation: Isolation) -> None:
         if isinstance(message, wire.Load):
             _load(message, channel, kernel)
         elif isinstance(message, wire.Fork):
-            isolation.end_others()
+            if message.alone:
+                isolation.end_others()
             _reap()
-            if os.fork() == 0:
+            if _fork(isolation) == 0:
                 channel.close()
                 _serve_calls(socket.socket(fileno=fd), kernel)
                 os._exit(0)
@@ -52,6 +54,15 @@ def _load(message: wire.Load, channel: socket.socket, kernel: Kernel) -> None:
     gc.freeze()
 
 
+def _fork(isolation: Isolation) -> int:
+    try:
+        return os.fork()
+    except OSError:  # an earlier fork has left too many processes behind
+        isolation.end_others()
+        _reap()
+        return os.fork()
+
+
 def _reap() -> None:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -59,6 +70,7 @@ def _reap() -> None:
 
 
 def _serve_calls(channel: socket.socket, kernel: Kernel) -> None:
+    _touch()
     describer = Describer()
     wire.send(channel, wire.Forked())
     while True:
@@ -67,6 +79,13 @@ def _serve_calls(channel: socket.socket, kernel: Kernel) -> None:
         except wire.Closed:
             return
         wire.send(channel, _call(message, kernel, describer))
+
+
+def _touch() -> None:
+    """Use what every call uses, so that the memory it needs is copied while the trusted side is still busy."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    with contextlib.suppress(Exception):  # the student may have changed torch
+        Describer().describe(torch.optim.AdamW(pickle.loads(pickle.dumps([parameter]))))
 
 
 def _call(message: wire.Call, kernel: Kernel, describer: Describer) -> wire.FromCall:
