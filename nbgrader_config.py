@@ -30,3 +30,6 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+# The executed solutions are committed: leave out what changes at every run.
+c.Execute.record_timing = False

@@ -1,0 +1,179 @@
+"""Lesson 1, build optimizers: its public checks and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+from torch.optim import Optimizer
+
+from lab_checks import CannotRun, Wrong, public_check
+
+
+def _weight() -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.ones(2))
+
+
+def _expect_class(found: object, cls: type[Optimizer]) -> None:
+    if type(found) is not cls:
+        raise Wrong(cls, found)
+
+
+def _expect_settings(optimizer: object, **expected: object) -> None:
+    """Compare the settings of an optimizer's only group; report the ones that differ."""
+    if not isinstance(optimizer, Optimizer):
+        raise CannotRun("there is no optimizer to look at")
+    group = optimizer.param_groups[0]
+    wrong = [key for key, value in expected.items() if group.get(key, "missing") != value]
+    if wrong:
+        raise Wrong(*(", ".join(f"{k} {where.get(k, 'missing')}" for k in wrong) for where in (expected, group)))
+
+
+@public_check("build_sgd", hint="return the optimizer that torch.optim offers for this; a subclass is not accepted.")
+def sgd_class(build_sgd):
+    """It returns a torch.optim.SGD."""
+    _expect_class(build_sgd([_weight()]), torch.optim.SGD)
+
+
+@public_check("build_sgd", hint="torch's own defaults differ from those in the def line: hand every argument on.")
+def sgd_defaults(build_sgd):
+    """With params alone, lr is 0.1, momentum 0.9 and weight_decay 0.0001."""
+    _expect_settings(build_sgd([_weight()]), lr=0.1, momentum=0.9, weight_decay=1e-4)
+
+
+@public_check("build_adam", hint="AdamW is a kind of Adam, but here the exact class is asked for.")
+def adam_class(build_adam):
+    """It returns a torch.optim.Adam."""
+    _expect_class(build_adam([_weight()]), torch.optim.Adam)
+
+
+@public_check("build_adam", hint="hand lr and betas on; Adam has no weight decay here.")
+def adam_defaults(build_adam):
+    """With params alone, lr is 0.001, betas (0.9, 0.999) and weight_decay 0."""
+    _expect_settings(build_adam([_weight()]), lr=1e-3, betas=(0.9, 0.999), weight_decay=0)
+
+
+@public_check("build_adamw", hint="Adam with a weight_decay is still Adam, not AdamW.")
+def adamw_class(build_adamw):
+    """It returns a torch.optim.AdamW."""
+    _expect_class(build_adamw([_weight()]), torch.optim.AdamW)
+
+
+@public_check("build_adamw", hint="hand every argument of the def line on.")
+def adamw_defaults(build_adamw):
+    """With params alone, lr is 0.001, betas (0.9, 0.999) and weight_decay 0.01."""
+    _expect_settings(build_adamw([_weight()]), lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2)
+
+
+@public_check("build_sgd", "build_adam", "build_adamw", hint="hand params on as it came, and lr too.")
+def groups_win(build):
+    """A group's own lr wins over the argument; a group without one takes the argument."""
+    optimizer = build([{"params": [_weight()], "lr": 0.5}, {"params": [_weight()]}], lr=0.25)
+    if not isinstance(optimizer, Optimizer):
+        raise CannotRun("there is no optimizer to look at")
+    rates = [group["lr"] for group in optimizer.param_groups]
+    if rates != [0.5, 0.25]:
+        raise Wrong("two groups, lr 0.5 and 0.25", f"{len(rates)} group(s), lr {' and '.join(map(str, rates))}")
+
+
+def _expect_pull(found: object, expected: float) -> None:
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        raise CannotRun("there is no number to look at")
+    if not abs(found - expected) <= 1e-5:
+        raise Wrong(expected, float(found))
+
+
+@public_check("decay_pull", hint="a tensor with one element turns into a float with .item().")
+def pull_is_float(decay_pull):
+    """It returns a plain Python float."""
+    pull = decay_pull(torch.optim.SGD, lr=0.5, weight_decay=0.25)
+    if type(pull) is not float:
+        raise Wrong("a float", pull if pull is None else f"a {type(pull).__name__}")
+
+
+@public_check("decay_pull", hint="a zero gradient is a tensor of zeros in .grad; step() skips a weight without one.")
+def pull_of_sgd(decay_pull):
+    """SGD with lr 0.5 and weight_decay 0.25 pulls a weight of 2 by 0.5 * 0.25 * 2 = 0.25."""
+    _expect_pull(decay_pull(torch.optim.SGD, lr=0.5, weight_decay=0.25, weight=2.0), 0.25)
+
+
+@public_check("decay_pull", hint="the answer is the weight before the step minus the weight after it.")
+def pull_of_negative_weight(decay_pull):
+    """AdamW with lr 0.5 and weight_decay 0.25 pulls a weight of -2 by -0.25."""
+    _expect_pull(decay_pull(torch.optim.AdamW, lr=0.5, weight_decay=0.25, weight=-2.0), -0.25)
+
+
+@public_check("decay_pull", hint="hand weight_decay on even when it is 0: AdamW's own default is 0.01.")
+def no_decay_no_pull(decay_pull):
+    """Without weight decay, nothing moves."""
+    _expect_pull(decay_pull(torch.optim.AdamW, lr=0.5, weight_decay=0.0), 0.0)
+
+
+# --- Figures ---------------------------------------------------------------------------------------------------------
+
+
+def _axes(width: float, height: float) -> Axes:
+    """Empty axes with room for labels. (A fixed margin: automatic layout takes longer than the drawing.)"""
+    return plt.subplots(figsize=(width, height), gridspec_kw={"left": 0.18, "bottom": 0.18})[1]
+
+
+def plot_valley(build_sgd: Callable, lr: float = 0.01, steps: int = 40) -> Axes | None:
+    """Draw the way of your SGD through a narrow valley, without and with momentum."""
+    try:
+        paths = [(momentum, _valley_path(build_sgd, lr, momentum, steps)) for momentum in (0.0, 0.9)]
+    except Exception:
+        return print("The figure appears here once build_sgd works.")
+    x, y = torch.meshgrid(torch.linspace(-4.5, 1.5, 80), torch.linspace(-1.4, 1.4, 60), indexing="xy")
+    axes = _axes(6, 2.8)
+    axes.contour(x, y, _valley(x, y), levels=[0.05, 0.3, 1, 2.5, 5, 8, 12], colors="0.8", linewidths=0.8)
+    for (momentum, path), style in zip(paths, ("o-", "x--"), strict=True):
+        axes.plot(*zip(*path, strict=True), style, markersize=4, linewidth=1, label=f"momentum {momentum:g}")
+    axes.plot(0, 0, "k*", markersize=10, label="minimum")
+    axes.set(title=f"{steps} steps of SGD, lr = {lr:g}", xlabel="first weight (flat)", ylabel="second weight (steep)")
+    axes.set(xlim=(-4.5, 1.5), ylim=(-1.4, 1.4))
+    axes.legend(loc="lower right", fontsize="small")
+    return axes
+
+
+def _valley(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (x**2 + 10 * y**2) / 2
+
+
+def _valley_path(build_sgd: Callable, lr: float, momentum: float, steps: int) -> list[list[float]]:
+    point = torch.nn.Parameter(torch.tensor([-4.0, 1.0]))
+    optimizer = build_sgd([point], lr=lr, momentum=momentum, weight_decay=0.0)
+    path = [point.tolist()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        _valley(*point).backward()
+        optimizer.step()
+        path.append(point.tolist())
+    return path
+
+
+def plot_decay_pull(
+    decay_pull: Callable, lr: float = 0.1, decays: Sequence[float] = (1e-3, 1e-2, 1e-1, 1.0)
+) -> Axes | None:
+    """Draw how far one step moves a weight of 1 whose loss gradient is zero, for several weight decays."""
+    classes = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+    try:
+        pulls = [[decay_pull(cls, lr, decay) for decay in decays] for cls in classes]
+    except Exception:
+        pulls = [[None]]
+    if not all(isinstance(pull, float) and pull > 0 for row in pulls for pull in row):  # a log axis has no 0
+        return print("The figure appears here once decay_pull works.")
+    axes = _axes(6, 3.5)
+    looks = ({"fmt": "o-", "markersize": 12, "linewidth": 5, "alpha": 0.4}, {"fmt": "s-."}, {"fmt": "x--"})
+    for cls, row, look in zip(classes, pulls, looks, strict=True):
+        axes.loglog(decays, row, look.pop("fmt"), label=cls.__name__, **look)
+    axes.set_title(f"One step with a loss gradient of zero, lr = {lr:g}")
+    axes.set(xlabel="weight_decay", ylabel="decay pull on a weight of 1\n(weight before − weight after)")
+    for axis in (axes.xaxis, axes.yaxis):  # plain numbers: easier to read than powers of ten, and quicker to draw
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return axes
