@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbformat import NotebookNode
@@ -163,10 +164,10 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
     return session.results
 
 
-def _cell(item: pytest.Item) -> str:
+def _mark(item: pytest.Item) -> dict[str, Any]:
     mark = item.get_closest_marker("check")
     assert mark is not None
-    return mark.kwargs["cell"]
+    return dict(mark.kwargs)
 
 
 class _Session:
@@ -183,7 +184,9 @@ class _Session:
         self.sandbox_error: SandboxError | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "check(cell, points, hint, sentence): made by autograder.checks.check")
+        config.addinivalue_line(
+            "markers", "check(cell, points, hint, sentence, seconds): made by autograder.checks.check"
+        )
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -198,16 +201,17 @@ class _Session:
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Student:
         """The submission, in a fork that only checks of the same function have used, all of which have passed."""
-        cell = _cell(request.node)
+        cell = _mark(request.node)["cell"]
         if self._student is None or self._student_cell != cell:
             self._renew(alone=False)
             self._student_cell = cell
         items = request.session.items
         after = items[items.index(request.node) + 1 :]
-        if self._spare is None and any(_cell(item) != cell for item in after):
+        if self._spare is None and any(_mark(item)["cell"] != cell for item in after):
             with contextlib.suppress(StudentFault, SandboxError):  # a later check will say so
                 self._spare = self._guest.fork(alone=False)  # it is made while this check runs
         assert self._student is not None
+        self._student.allow(_mark(request.node).get("seconds") or self._guest.limits.call)
         return self._student
 
     @pytest.hookimpl(wrapper=True)
@@ -221,6 +225,7 @@ class _Session:
                 if was_fresh:
                     raise
                 self._renew(alone=True)
+                self._student.allow(_mark(pyfuncitem).get("seconds") or self._guest.limits.call)
                 return pyfuncitem.obj(student=self._student)
         except BaseException:
             self._drop()
@@ -251,8 +256,7 @@ class _Session:
         return report
 
     def _record(self, item: pytest.Item, error: BaseException | None) -> None:
-        mark = item.get_closest_marker("check")
-        assert mark is not None
+        mark = _mark(item)
         if isinstance(error, SandboxError):
             self.sandbox_error = error
         status: Status = "passed"
@@ -262,17 +266,17 @@ class _Session:
             status = "error"
         self.results.append(
             CheckResult(
-                cell=mark.kwargs["cell"],
+                cell=mark["cell"],
                 name=item.name,
-                sentence=mark.kwargs["sentence"],
+                sentence=mark["sentence"],
                 status=status,
-                points=mark.kwargs["points"] if status == "passed" else 0.0,
-                max_points=mark.kwargs["points"],
+                points=mark["points"] if status == "passed" else 0.0,
+                max_points=mark["points"],
                 message=""
                 if error is None
                 else str(error)
                 if status == "failed"
                 else f"{type(error).__name__}: {error}",
-                hint=mark.kwargs["hint"] if status == "failed" else "",
+                hint=mark["hint"] if status == "failed" else "",
             )
         )

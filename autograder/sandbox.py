@@ -317,7 +317,13 @@ class Fork:
     def call(self, function: str, args: tuple, kwargs: dict, seconds: float | None = None) -> wire.FromCall:
         """Call a function of the notebook. Raises StudentFault when no answer comes back."""
         seconds = self.guest.limits.call if seconds is None else seconds
-        message = wire.Call(function, _pickle((args, kwargs)), seconds)
+        return self._ask(wire.Call(function, _pickle((args, kwargs)), seconds), function, seconds)
+
+    def look(self, index: int) -> wire.FromCall:
+        """Describe an object that an earlier call was given, as it is now."""
+        return self._ask(wire.Look(index), "The notebook", self.guest.limits.call)
+
+    def _ask(self, message: wire.Call | wire.Look, who: str, seconds: float) -> wire.FromCall:
         if not self._greeted:
             self._greet()
         try:
@@ -325,13 +331,12 @@ class Fork:
             wire.send(self._channel, message)
             return wire.receive(self._channel, _from_call, Limits.wall(seconds))
         except wire.Late:
-            raise StudentFault(
-                f"{function} was stopped, because it was still running after {Limits.wall(seconds):g} seconds."
-            ) from None
+            wall = Limits.wall(seconds)
+            raise StudentFault(f"{who} was stopped, because it was still running after {wall:g} seconds.") from None
         except wire.Closed:
-            raise StudentFault(f"{function} ended the Python process instead of returning.") from None
+            raise StudentFault(f"{who} ended the Python process instead of returning.") from None
         except wire.WireError:
-            raise StudentFault(f"{function} sent something that is too large or not a result.") from None
+            raise StudentFault(f"{who} sent something that is too large or not a result.") from None
 
     def _greet(self) -> None:
         """Wait until the fork lives; when the Guest cannot fork any more, load it again, once."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from autograder import wire
-from autograder.guest.describe import Generator, torch_objects
+from autograder.guest.describe import Generator, NewAxes, sent_objects
 from autograder.sandbox import Fork, StudentFault
 
 
@@ -39,6 +39,49 @@ class OptimizerDescription:
         return [param for group in self.groups for param in group["params"]]
 
 
+@dataclass(frozen=True)
+class ModuleDescription:
+    """A module that a student's function returned or was given, as it is now."""
+
+    type_name: str
+    same_as: torch.nn.Module | None
+    """The grader's own module that this is; None for a copy or another one."""
+    training: bool
+    modules: dict[str, str]
+    """The class of each module inside, by its dotted name."""
+    parameters: dict[str, torch.Tensor]
+    """Each parameter with its present values, by its dotted name."""
+    buffers: dict[str, torch.Tensor]
+    identities: dict[str, torch.Tensor | None]
+    """For each parameter and buffer, the grader's own tensor that it is."""
+
+
+@dataclass(frozen=True)
+class AxesDescription:
+    """Matplotlib Axes that a student's function returned or was given."""
+
+    same_as: object | None
+    """The NewAxes of the grader that these are."""
+    lines: list[wire.Line]
+    title: str
+    xlabel: str
+    ylabel: str
+    xscale: str
+    yscale: str
+    legend: list[str] | None
+    """The texts of the legend; None without one."""
+
+
+class StudentRaised(StudentFault):
+    """A function raised an exception."""
+
+    def __init__(self, sentence: str, name: str, message: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+        """Class of the exception, for example ``ValueError``."""
+        self.message = message
+
+
 class Student:
     """A fresh fork of the loaded notebook; its attributes are the notebook's functions.
 
@@ -48,11 +91,16 @@ class Student:
 
     def __init__(self, fork: Fork) -> None:
         self._fork = fork
+        self._seconds: float | None = None
         self._sent: list[object] = []
 
     def close(self) -> None:
         """End the fork."""
         self._fork.close()
+
+    def allow(self, seconds: float) -> None:
+        """Let each later call compute for so long."""
+        self._seconds = seconds
 
     def __getattr__(self, function: str) -> Any:
         if function.startswith("_"):
@@ -65,11 +113,14 @@ class Student:
 
     def _call(self, function: str, args: tuple, kwargs: dict[str, object]) -> Any:
         args = tuple(Generator(arg) if isinstance(arg, types.GeneratorType) else arg for arg in args)
-        self._sent.extend(torch_objects([args, kwargs]))
-        answer = self._fork.call(function, args, kwargs)
+        self._sent.extend(sent_objects([args, kwargs]))
+        answer = self._fork.call(function, args, kwargs, self._seconds)
         if isinstance(answer, wire.Returned):
             return rebuild(answer.value, self._sent)
-        raise StudentFault(self._explain(function, args, kwargs, answer))
+        sentence = self._explain(function, args, kwargs, answer)
+        if isinstance(answer, wire.Raised):
+            raise StudentRaised(sentence, answer.name, answer.message)
+        raise StudentFault(sentence)
 
     def _explain(
         self, function: str, args: tuple, kwargs: dict[str, object], answer: wire.Raised | wire.Uncallable
@@ -102,10 +153,20 @@ class Student:
         return "Its cell ran, but defines nothing of this name."
 
 
+def look_at(student: Student, sent: object) -> Any:
+    """An object that a call was given, as it is in the Guest now: a ModuleDescription, for instance."""
+    index = next(index for index, known in enumerate(student._sent) if known is sent)
+    answer = student._fork.look(index)
+    if not isinstance(answer, wire.Returned):
+        raise StudentFault("The notebook sent something that is not a result.")
+    return rebuild(answer.value, student._sent)
+
+
 def rebuild(value: wire.Value, sent: list[object]) -> Any:
     """Turn a description into Python and torch objects; ``sent`` are the objects that may come back by reference."""
     if isinstance(value, wire.Known):
-        return sent[value.index] if 0 <= value.index < len(sent) else Opaque("a reference to nothing")
+        found = _find(value, sent)
+        return Opaque("a reference to nothing") if found is None else found
     if isinstance(value, wire.Items):
         items = [rebuild(item, sent) for item in value.items]
         return tuple(items) if value.kind == "tuple" else items
@@ -118,11 +179,40 @@ def rebuild(value: wire.Value, sent: list[object]) -> Any:
             options = {name: rebuild(option, sent) for name, option in group.options.items()}
             groups.append({"params": [rebuild(param, sent) for param in group.params], **options})
         return OptimizerDescription(value.type_name, groups)
+    if isinstance(value, wire.Module):
+        members = [*value.parameters, *value.buffers]
+        return ModuleDescription(
+            value.type_name,
+            _find(value.identity, sent, torch.nn.Module),
+            value.training,
+            dict(value.modules),
+            {member.name: _rebuild_tensor(member.tensor) for member in value.parameters},
+            {member.name: _rebuild_tensor(member.tensor) for member in value.buffers},
+            {member.name: _find(member.identity, sent, torch.Tensor) for member in members},
+        )
+    if isinstance(value, wire.Axes):
+        return AxesDescription(
+            _find(value.identity, sent, NewAxes),
+            value.lines,
+            value.title,
+            value.xlabel,
+            value.ylabel,
+            value.xscale,
+            value.yscale,
+            value.legend,
+        )
     if isinstance(value, wire.Tensor):
         return _rebuild_tensor(value)
     if isinstance(value, wire.Opaque):
         return Opaque(value.type_name)
     return value
+
+
+def _find(known: wire.Known | None, sent: list[object], kind: type = object) -> Any:
+    if known is None or not 0 <= known.index < len(sent):
+        return None
+    found = sent[known.index]
+    return found if isinstance(found, kind) else None
 
 
 def _is_plain_key(key: object) -> bool:

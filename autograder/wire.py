@@ -84,13 +84,57 @@ class Optimizer(Struct, frozen=True, tag="optimizer"):
     groups: list[Group]
 
 
+class Member(Struct, frozen=True):
+    """A parameter or buffer of a module, as it is now."""
+
+    name: str
+    """Dotted, as in ``named_parameters``; a shared one stands under each of its names."""
+    identity: Known | None
+    """Which of the grader's own tensors it is."""
+    tensor: Tensor
+
+
+class Module(Struct, frozen=True, tag="module"):
+    """A ``torch.nn.Module``."""
+
+    type_name: str
+    identity: Known | None
+    training: bool
+    modules: list[tuple[str, str]]
+    """Dotted name and class of each module inside."""
+    parameters: list[Member]
+    buffers: list[Member]
+
+
+class Line(Struct, frozen=True):
+    """A line of a plot."""
+
+    label: str
+    x: list[float]
+    y: list[float]
+
+
+class Axes(Struct, frozen=True, tag="axes"):
+    """Matplotlib Axes."""
+
+    identity: Known | None
+    lines: list[Line]
+    title: str
+    xlabel: str
+    ylabel: str
+    xscale: str
+    yscale: str
+    legend: list[str] | None
+    """The texts of the legend; None without one."""
+
+
 class Opaque(Struct, frozen=True, tag="opaque"):
     """Anything else. Only its type is told."""
 
     type_name: str
 
 
-Value = None | bool | int | float | str | Known | Tensor | Items | Pairs | Optimizer | Opaque
+Value = None | bool | int | float | str | Known | Tensor | Items | Pairs | Optimizer | Module | Axes | Opaque
 
 
 # --- outputs of a cell --------------------------------------------------------------------------------------------
@@ -163,7 +207,13 @@ class Call(Struct, frozen=True, tag="call"):
     """CPU time that the call may take."""
 
 
-ToGuest = Load | Fork | Call
+class Look(Struct, frozen=True, tag="look"):
+    """Describe an object that an earlier call was given, as it is now."""
+
+    index: int
+
+
+ToGuest = Load | Fork | Call | Look
 
 
 # --- Guest to trusted side ----------------------------------------------------------------------------------------

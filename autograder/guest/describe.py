@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy
 import torch
+from matplotlib.axes import Axes
 
 from autograder import wire
 
@@ -23,8 +24,21 @@ class Generator(list):
     """Items that the other side receives as a generator, which pickle cannot carry."""
 
 
-def torch_objects(value: object) -> Iterator[object]:
-    """Yield every tensor and module in ``value``, in an order that both sides share.
+class NewAxes:
+    """Empty Axes, which are made where this is unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return _new_axes, ()
+
+
+def _new_axes() -> object:
+    import matplotlib.pyplot
+
+    return matplotlib.pyplot.subplots()[1]
+
+
+def sent_objects(value: object) -> Iterator[object]:
+    """Yield every tensor, module and Axes in ``value``, in an order that both sides share.
 
     Looks into lists, tuples, dicts and modules; an object met twice is yielded twice.
     """
@@ -34,12 +48,14 @@ def torch_objects(value: object) -> Iterator[object]:
         yield from value.modules()
         yield from value.parameters()
         yield from value.buffers()
+    elif isinstance(value, (NewAxes, Axes)):
+        yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from torch_objects(item)
+            yield from sent_objects(item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from torch_objects(item)
+            yield from sent_objects(item)
 
 
 class Describer:
@@ -51,9 +67,17 @@ class Describer:
 
     def learn(self, arguments: object) -> None:
         """Remember the torch objects in the arguments of a call."""
-        for obj in torch_objects(arguments):
+        for obj in sent_objects(arguments):
             self._known.setdefault(id(obj), len(self._kept))
             self._kept.append(obj)
+
+    def look(self, index: int) -> wire.Value:
+        """Describe an object that was learnt, as it is now."""
+        return self.describe(self._kept[index])
+
+    def _identity(self, value: object) -> wire.Known | None:
+        index = self._known.get(id(value))
+        return None if index is None else wire.Known(index)
 
     def describe(self, value: object, depth: int = 0) -> wire.Value:
         """Describe one value. What nests deeper than MAX_DEPTH or counts more than MAX_ITEMS becomes opaque."""
@@ -66,8 +90,12 @@ class Describer:
             return value if len(value) <= MAX_TEXT else wire.Opaque("str too long to send")
         if kind is numpy.float64:
             return float(value)
+        if isinstance(value, torch.nn.Module):
+            return self._describe_module(value)
+        if isinstance(value, Axes):
+            return self._describe_axes(value)
         if id(value) in self._known:
-            return wire.Known(self._known[id(value)])
+            return self._identity(value)
         if isinstance(value, torch.optim.Optimizer):
             return self._describe_optimizer(value, depth)
         if isinstance(value, torch.Tensor):
@@ -91,6 +119,38 @@ class Describer:
             }
             groups.append(wire.Group([self.describe(p, depth + 2) for p in group["params"]], options))
         return wire.Optimizer(type_name(type(optimizer)), groups)
+
+    def _describe_module(self, module: torch.nn.Module) -> wire.Module:
+        def members(tensors: Iterator[tuple[str, torch.Tensor]]) -> list[wire.Member]:
+            return [wire.Member(name, self._identity(t), _describe_tensor(t)) for name, t in tensors]
+
+        return wire.Module(
+            type_name(type(module)),
+            self._identity(module),
+            module.training,
+            [(name, type_name(type(inner))) for name, inner in module.named_modules()],
+            members(module.named_parameters(remove_duplicate=False)),
+            members(module.named_buffers(remove_duplicate=False)),
+        )
+
+    def _describe_axes(self, axes: Axes) -> wire.Axes:
+        def numbers(data: object) -> list[float]:
+            return [float(number) for number in numpy.asarray(data, dtype=float).reshape(-1)[:MAX_ITEMS]]
+
+        legend = axes.get_legend()
+        return wire.Axes(
+            self._identity(axes),
+            [
+                wire.Line(str(line.get_label()), numbers(line.get_xdata()), numbers(line.get_ydata()))
+                for line in axes.lines
+            ],
+            axes.get_title(),
+            axes.get_xlabel(),
+            axes.get_ylabel(),
+            axes.get_xscale(),
+            axes.get_yscale(),
+            None if legend is None else [text.get_text() for text in legend.get_texts()],
+        )
 
 
 def _describe_tensor(tensor: torch.Tensor) -> wire.Tensor:

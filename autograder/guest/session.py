@@ -78,7 +78,11 @@ def _serve_calls(channel: socket.socket, kernel: Kernel) -> None:
             message, _ = wire.receive_with_fd(channel, _decoder)
         except wire.Closed:
             return
-        wire.send(channel, _call(message, kernel, describer))
+        if isinstance(message, wire.Look):
+            answer: wire.FromCall = wire.Returned(describer.look(message.index))
+        else:
+            answer = _call(message, kernel, describer)
+        wire.send(channel, answer)
 
 
 def _touch() -> None:
