@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from rich.console import Console
 from rich.text import Text
+from sqlalchemy.exc import SAWarning
 from traitlets.config import PyFileConfigLoader
 
 from autograder import report, specimens
@@ -24,6 +26,7 @@ from autograder.results import Grade
 
 def main() -> None:
     """Build the release, put submissions in place, autograde them, and show what came out."""
+    warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own, at each new submission
     console = Console(soft_wrap=True)
     course = Course.find()
     demo = course.root / "demo"

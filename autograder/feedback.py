@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jinja2 import Environment
 
@@ -43,6 +44,19 @@ _NOTICE = Environment(autoescape=True).from_string(
 _COLORS = {"passed": "#1a7f37", "failed": "#c62828", "error": "#b35c00"}
 
 
+def without_repeats(checks: Sequence[CheckResult]) -> list[CheckResult]:
+    """The checks, with "as above" in place of a message that an earlier one of the same cell has given."""
+    told: set[tuple[str, str]] = set()
+    shown = []
+    for check in checks:
+        key = (check.cell, check.message)
+        if check.message and key in told:
+            check = replace(check, message="as above", hint="")
+        told.add(key)
+        shown.append(check)
+    return shown
+
+
 def html(cell: str, checks: Sequence[CheckResult]) -> str:
     """The checks of one test cell as an HTML table. Everything that came from a student is escaped."""
     return _HTML.render(
@@ -50,7 +64,7 @@ def html(cell: str, checks: Sequence[CheckResult]) -> str:
         function=cell.removeprefix("test_"),
         points=sum(check.points for check in checks),
         max_points=sum(check.max_points for check in checks),
-        checks=checks,
+        checks=without_repeats(checks),
         marks=_MARKS,
         words=_WORDS,
         colors=_COLORS,
@@ -61,7 +75,7 @@ def text(cell: str, checks: Sequence[CheckResult]) -> str:
     """The checks of one test cell as plain text, four lines at most for each."""
     points, most = sum(check.points for check in checks), sum(check.max_points for check in checks)
     lines = [f"{cell.removeprefix('test_')}: {points:g} of {most:g} points"]
-    for check in checks:
+    for check in without_repeats(checks):
         lines.append(f"{_MARKS[check.status]} {check.sentence}  {check.points:g} / {check.max_points:g}")
         lines += [f"  {line}" for line in check.message.splitlines()]
         if check.hint:

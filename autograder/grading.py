@@ -154,6 +154,7 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
         ],
         plugins=[session],
     )
+    session.close()
     if code == pytest.ExitCode.INTERRUPTED and not session.problems:
         raise KeyboardInterrupt
     if session.problems or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -230,6 +231,12 @@ class _Session:
         except BaseException:
             self._drop()
             raise
+
+    def close(self) -> None:
+        """Hang up on every fork."""
+        self._drop()
+        if self._spare is not None:
+            self._spare.close()
 
     def _renew(self, alone: bool) -> None:
         self._drop()

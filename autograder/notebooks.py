@@ -122,7 +122,13 @@ def repair(notebook: NotebookNode, exercise: Exercise) -> NotebookNode:
         if name not in seen and original.metadata.nbgrader.get("grade"):
             place = [i for i, cell in enumerate(cells) if f"test_{grade_id(cell)}" == name]
             cells.insert(place[-1] + 1 if place else len(cells), _as_released(original, original))
+    ids: set[str] = set()
+    for cell in cells:
+        if cell.get("id") in ids or "id" not in cell:
+            cell["id"] = nbformat.v4.new_markdown_cell()["id"]
+        ids.add(cell["id"])
     notebook.cells = cells
+    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)  # the first with ids
     return notebook
 
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from autograder.feedback import without_repeats
 from autograder.results import Grade
 
 Item = TypeVar("Item")
@@ -38,7 +39,7 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None) -> Non
         table.add_row(Text(grade.submission), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
     console.print(table)
     for grade in grades:
-        lost = [check for check in grade.checks if check.status != "passed"]
+        lost = without_repeats([check for check in grade.checks if check.status != "passed"])
         if not lost and not grade.reason:
             continue
         console.print()
@@ -47,6 +48,7 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None) -> Non
             console.print(Text(f"  {grade.reason}"))
         for check in lost:
             points = f"-{check.max_points - check.points:g}"
-            console.print(Text(f"  {points:>5}  {check.sentence}"))
-            for line in check.message.splitlines():
+            as_above = "  (as above)" if check.message == "as above" else ""
+            console.print(Text(f"  {points:>5}  {check.sentence}{as_above}"))
+            for line in check.message.splitlines() if not as_above else []:
                 console.print(Text(f"         {line}", style="dim"))

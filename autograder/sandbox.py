@@ -94,6 +94,12 @@ class Sandbox:
     def close(self) -> None:
         """End the sandbox and everything in it."""
         self._control.close()
+        for channel in [due for due in self._due if isinstance(due, socket.socket)]:
+            channel.close()
+        self._due.clear()
+        if self._spare is not None:
+            self._spare[1].close()
+            self._spare = None
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

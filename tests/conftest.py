@@ -1,0 +1,60 @@
+"""What the tests share: the course, and one warm grader for the whole run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder import specimens
+from autograder.course import Course, Exercise
+from autograder.grading import Grader
+
+ROOT = Path(__file__).parent.parent
+SUBMISSIONS = ROOT / "tests" / "submissions"
+
+
+@pytest.fixture(scope="session")
+def course() -> Course:
+    return Course(ROOT)
+
+
+@pytest.fixture(scope="session")
+def exercise(course: Course) -> Exercise:
+    """The first exercise."""
+    return course.exercises["1-build-optimizers"]
+
+
+@pytest.fixture(scope="session")
+def grader() -> Iterator[Grader]:
+    """A warm grader, on the best sandbox of this machine."""
+    with Grader() as grader:
+        yield grader
+
+
+@pytest.fixture
+def solution(exercise: Exercise) -> nbformat.NotebookNode:
+    """The first exercise, answered as in the reference solution."""
+    return specimens.answer(exercise, {})
+
+
+@pytest.fixture
+def course_copy(tmp_path: Path) -> Path:
+    """A course folder of its own, for commands that write into it."""
+    folder = tmp_path / "course"
+    folder.mkdir()
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    shutil.copytree(ROOT / "source", folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def set_cell(notebook: nbformat.NotebookNode, name: str, source: str) -> None:
+    """Replace the text of the cell with this grade_id."""
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == name:
+            cell.source = source
+            return
+    raise KeyError(name)

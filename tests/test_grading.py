@@ -1,0 +1,192 @@
+"""Grading one submission: what is the student's fault costs its own points, what is ours costs none."""
+
+import dataclasses
+
+import nbformat
+import pytest
+
+from autograder import feedback, grading
+from autograder.sandbox import SandboxError
+from tests.conftest import set_cell
+
+
+def grade(grader, notebook, exercise):
+    return grader.grade_notebook(notebook, exercise, "submission").grade
+
+
+def messages(result, cell):
+    return " ".join(check.message for check in result.of_cell(cell))
+
+
+def test_the_reference_earns_full_marks(grader, solution, exercise):
+    result = grade(grader, solution, exercise)
+    assert (result.status, result.reason, result.score, result.max_score) == ("graded", None, 12, 12)
+
+
+def test_stderr_and_prints_cost_nothing(grader, solution, exercise):
+    set_cell(
+        solution,
+        "build_sgd",
+        "import sys, warnings\nwarnings.warn('careful')\n"
+        "def build_sgd(params, lr=1e-1, momentum=0.9, weight_decay=1e-4):\n"
+        "    print('x', file=sys.stderr); print(0)\n"
+        "    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)\n12.0",
+    )
+    assert grade(grader, solution, exercise).score == 12
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "build_sgd is not defined. Its cell ran, but defines nothing of this name"),
+        ("def build_sgd(:", "build_sgd is not defined. Its cell stopped with SyntaxError"),
+        ("build_sgd = 3", "build_sgd is not a function"),
+        ("def build_sgd(params, rate): return None", "it is defined as build_sgd(params, rate)"),
+        ("def build_sgd(params, **settings): return None", "expected build_sgd to return an optimizer, found None"),
+        ("def build_sgd(params, **settings): return {'lr': 1}", "found a dict of 1 item"),
+        ("def build_sgd(params, **settings): return (p for p in params)", "found a value of type generator"),
+        ("def build_sgd(params, **settings): return 3.5", "found 3.5"),
+        ("def build_sgd(params, **settings): return params_", "NameError: name 'params_' is not defined"),
+        ("def build_sgd(params, **settings): raise NotImplementedError()", "build_sgd is not written yet"),
+        ("import os\nos._exit(0)", "Its cell did not come to its end. It ended the Python process."),
+        ("raise SystemExit", "Its cell stopped with SystemExit"),
+    ],
+)
+def test_a_wrong_function_costs_its_own_points_and_says_why(grader, solution, exercise, source, message):
+    set_cell(solution, "build_sgd", source)
+    result = grade(grader, solution, exercise)
+    assert (result.status, result.score) == ("graded", 9)
+    assert message in messages(result, "test_build_sgd")
+
+
+def test_a_deleted_answer_cell_says_so(grader, solution, exercise):
+    solution.cells = [c for c in solution.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "build_sgd"]
+    result = grade(grader, solution, exercise)
+    assert (result.status, result.score) == ("graded", 9)
+    assert "take it from the released notebook" in messages(result, "test_build_sgd")
+    assert "The answer cell build_sgd is missing" in result.reason
+
+
+def test_test_cells_decide_nothing(grader, solution, exercise):
+    for name in exercise.points:
+        set_cell(solution, name, "raise SystemExit")
+    result = grade(grader, solution, exercise)
+    assert (result.status, result.score) == ("graded", 12)
+    assert "was changed" in result.reason
+
+
+def test_an_empty_notebook_gets_nothing_and_says_why(grader, exercise):
+    result = grade(grader, nbformat.v4.new_notebook(), exercise)
+    assert (result.status, result.score) == ("graded", 0)
+    assert "is missing" in result.reason
+
+
+def test_a_notebook_that_always_ends_its_process_gets_nothing(grader, exercise):
+    cells = [nbformat.v4.new_code_cell("import os\nos._exit(1)") for _ in range(8)]
+    result = grade(grader, nbformat.v4.new_notebook(cells=cells), exercise)
+    assert (result.status, result.score) == ("graded", 0)
+    assert "Too many cells" in messages(result, "test_build_sgd")
+
+
+def test_a_check_never_pays_for_what_another_left_behind(grader, solution, exercise):
+    set_cell(
+        solution,
+        "build_adam",
+        "calls = 0\n"
+        "def build_adam(params, lr=1e-3, betas=(0.9, 0.999)):\n"
+        "    global calls\n"
+        "    calls += 1\n"
+        "    if calls > 4:\n"  # as many as the busiest check makes
+        "        raise RuntimeError('worn out')\n"
+        "    return torch.optim.Adam(params, lr=lr, betas=betas)",
+    )
+    assert grade(grader, solution, exercise).score == 12
+
+
+def test_a_hanging_function_costs_its_own_points(grader, solution, exercise):
+    set_cell(solution, "decay_pull", "def decay_pull(*args, **kwargs):\n    while True:\n        pass")
+    result = grade(grader, solution, exercise)
+    assert (result.status, result.score) == ("graded", 9)
+    assert "without returning" in messages(result, "test_decay_pull")
+
+
+# --- our own failures ---------------------------------------------------------------------------------------------
+
+
+def test_a_sandbox_that_dies_once_is_replaced(solution, exercise):
+    with grading.Grader() as grader:
+        process = grader.sandbox._process
+        process.kill()
+        process.wait(10)
+        assert grade(grader, solution, exercise).score == 12
+
+
+def test_a_sandbox_that_fails_twice_needs_review(grader, solution, exercise, monkeypatch):
+    def fail(*args):
+        raise SandboxError("out of luck")
+
+    monkeypatch.setattr(grading, "run_checks", fail)
+    result = grade(grader, solution, exercise)
+    assert (result.status, result.score) == ("needs_review", None)
+    assert "out of luck" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("graders", "reason"),
+    [
+        (None, "are missing"),
+        ("syntax error(", "are broken"),
+        ("import missing_module", "are broken"),
+        ("", "are broken"),
+        ("def test_x(student): pass", "has no @check"),
+        (
+            "from autograder.checks import check\n@check('test_build_sgd', 1, 'h')\ndef test_x(student): pass",
+            "are broken",
+        ),
+        (
+            "from autograder.checks import check\n@check('test_build_sgd', 1, 'h')\ndef test_x(student):\n    'Is.'",
+            "add up to",
+        ),
+        (
+            "from autograder.checks import check\n"
+            + "\n".join(
+                f"@check('test_{name}', 3, 'h')\ndef test_{name}(student):\n    'Is.'\n    raise KeyError('ours')"
+                for name in ("build_sgd", "build_adam", "build_adamw", "decay_pull")
+            ),
+            "4 of 4 checks could not be made: KeyError: 'ours'",
+        ),
+    ],
+)
+def test_missing_or_broken_graders_need_review(grader, solution, exercise, tmp_path, graders, reason):
+    path = tmp_path / f"graders_{abs(hash(graders))}.py"
+    if graders is not None:
+        path.write_text(graders)
+
+    @dataclasses.dataclass(frozen=True)
+    class Regraded(type(exercise)):
+        graders = path
+
+    broken = Regraded(exercise.name, exercise.assignment, exercise.source, exercise.points, exercise.answers)
+    result = grade(grader, solution, broken)
+    assert (result.status, result.score) == ("needs_review", None)
+    assert reason in result.reason
+
+
+# --- feedback -----------------------------------------------------------------------------------------------------
+
+
+def test_feedback_escapes_what_came_from_the_student(grader, solution, exercise):
+    set_cell(
+        solution, "build_sgd", "def build_sgd(*args, **kwargs):\n    raise ValueError('<script>alert(1)</script>')"
+    )
+    checks = grade(grader, solution, exercise).of_cell("test_build_sgd")
+    page = feedback.html("test_build_sgd", checks)
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_feedback_says_the_same_thing_once(grader, solution, exercise):
+    set_cell(solution, "build_sgd", "def build_sgd(*args, **kwargs):\n    raise ValueError('wrong')")
+    checks = grade(grader, solution, exercise).of_cell("test_build_sgd")
+    assert feedback.text("test_build_sgd", checks).count("ValueError: wrong") == 1
+    assert feedback.text("test_build_sgd", checks).startswith("build_sgd: 0 of 3 points")
