@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from autograder import confinement, notebooks, wire
 from autograder.course import Exercise
 from autograder.results import CheckResult, Grade, Status
-from autograder.sandbox import Fork, Guest, Sandbox, SandboxError, StudentFault
+from autograder.sandbox import Fork, Guest, Limits, Sandbox, SandboxError, StudentFault
 from autograder.student import Student
 
 
@@ -42,8 +42,9 @@ class Grader:
     ``unsafe`` lets student code run unconfined where no sandbox works. Use as a context manager, or call close.
     """
 
-    def __init__(self, unsafe: bool = False) -> None:
+    def __init__(self, unsafe: bool = False, limits: Limits = Limits()) -> None:
         self._unsafe = unsafe
+        self._limits = limits
         self._sandbox: Sandbox | None = None
 
     def __enter__(self) -> Grader:
@@ -123,7 +124,7 @@ class Grader:
         if not exercise.graders.is_file():
             raise GradersError(f"The graders of {exercise.name} are missing: {exercise.graders.name}.")
         cells = notebooks.cells_to_run(notebook, exercise)
-        with self.sandbox.load([cell for _, cell in cells], exercise.files) as guest:
+        with self.sandbox.load([cell for _, cell in cells], exercise.files, self._limits) as guest:
             checks = run_checks(guest, exercise)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
         points = {cell: sum(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
@@ -226,6 +227,7 @@ class _Session:
                 if was_fresh:
                     raise
                 self._renew(alone=True)
+                self._is_fresh = False
                 self._student.allow(_mark(pyfuncitem).get("seconds") or self._guest.limits.call)
                 return pyfuncitem.obj(student=self._student)
         except BaseException:

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from autograder import feedback, grading
-from autograder.sandbox import SandboxError
+from autograder.sandbox import Limits, SandboxError
 from tests.conftest import set_cell
 
 
@@ -103,9 +103,10 @@ def test_a_check_never_pays_for_what_another_left_behind(grader, solution, exerc
     assert grade(grader, solution, exercise).score == 12
 
 
-def test_a_hanging_function_costs_its_own_points(grader, solution, exercise):
+def test_a_hanging_function_costs_its_own_points(solution, exercise):
     set_cell(solution, "decay_pull", "def decay_pull(*args, **kwargs):\n    while True:\n        pass")
-    result = grade(grader, solution, exercise)
+    with grading.Grader(limits=Limits(call=0.2)) as grader:
+        result = grade(grader, solution, exercise)
     assert (result.status, result.score) == ("graded", 9)
     assert "without returning" in messages(result, "test_decay_pull")
 
