@@ -5,15 +5,19 @@ from __future__ import annotations
 import functools
 import multiprocessing.util
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from autograder.course import Course, CourseError
 from autograder.grading import Grader
 from autograder.results import Grade
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 FILES_PER_WORKER = 8
 """A worker warms up for about 5 s, so another one pays only for about this many submissions."""
@@ -38,16 +42,20 @@ def find_notebooks(paths: Iterable[Path]) -> list[Path]:
 
 def grade_all(files: Sequence[Path], root: Path, unsafe: bool = False, workers: int | None = None) -> Iterator[Grade]:
     """Grade the files, in order, with several workers where that pays."""
+    return run_all(functools.partial(grade_one, root=root, unsafe=unsafe), files, workers)
+
+
+def run_all(work: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None) -> Iterator[Result]:
+    """Do the same work on every item, in order of the items; each worker has its ``process_grader``."""
     if workers is None:
-        workers = max(1, min(os.cpu_count() or 1, len(files) // FILES_PER_WORKER))
-    grade = functools.partial(grade_one, root=root, unsafe=unsafe)
+        workers = max(1, min(os.cpu_count() or 1, len(items) // FILES_PER_WORKER))
     if workers == 1:
-        yield from map(grade, files)
+        yield from map(work, items)
         return
     with ExitStack() as stack:
         executor: Executor = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        yield from executor.map(grade, files)
+        yield from executor.map(work, items)
 
 
 def grade_one(path: Path, root: Path, unsafe: bool) -> Grade:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import nbformat
 
 from autograder.course import Course
 
@@ -20,6 +24,41 @@ def build_all(course: Course) -> Iterator[Path]:
         for command, folder in (("generate_assignment", "assignments"), ("generate_solution", "solutions")):
             run_nbgrader(course.root, command, assignment, "--force")
             yield course.root / folder / assignment
+
+
+def stale_files(course: Course) -> list[Path]:
+    """The generated files that are not what ``source/`` makes now, relative to the course.
+
+    Of an executed solution only what does not depend on the machine counts: its cells, and the kinds of their outputs.
+    """
+    with tempfile.TemporaryDirectory(prefix="autograder-") as folder:
+        fresh = Course(Path(folder))
+        shutil.copy(course.root / "nbgrader_config.py", folder)
+        shutil.copytree(course.root / "source", fresh.root / "source", ignore=shutil.ignore_patterns("__pycache__"))
+        list(build_all(fresh))
+        made, kept = _generated(fresh.root), _generated(course.root)
+        return sorted(name for name in made.keys() | kept.keys() if made.get(name) != kept.get(name))
+
+
+def _generated(root: Path) -> dict[Path, object]:
+    paths = [path for folder in ("assignments", "solutions") for path in (root / folder).rglob("*")]
+    return {p.relative_to(root): _essence(p) for p in paths if p.is_file() and "__pycache__" not in p.parts}
+
+
+def _essence(path: Path) -> object:
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    notebook = nbformat.read(path, as_version=4)
+    return [
+        (
+            cell.cell_type,
+            cell.id,
+            cell.source,
+            cell.metadata,
+            [output.output_type for output in cell.get("outputs", [])],
+        )
+        for cell in notebook.cells
+    ]
 
 
 def run_nbgrader(root: Path, *arguments: str) -> str:

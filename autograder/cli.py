@@ -74,6 +74,29 @@ def build(course: Path | None) -> None:
 
 
 @main.command()
+@click.option("--workers", type=click.IntRange(1), help="Processes that work side by side; by default as many as pay.")
+@_course
+def audit(workers: int | None, course: Path | None) -> None:
+    """Grade the graders, on prepared right and wrong answers.
+
+    The reference earns everything and the untouched stub nothing; each mistake is caught by the check that it names;
+    each variant earns full marks; every check is needed; the points agree; assignments/ and solutions/ are fresh; and
+    no feedback holds lines of the solution or of the graders. Ends with exit code 1 when something is wrong.
+    """
+    from autograder.audit import audit, print_audit
+    from autograder.confinement import NoSandboxError
+    from autograder.course import Course, CourseError
+
+    try:
+        found = Course.find(course)
+        result = audit(found, found.root / "tests" / "submissions", workers)
+    except (CourseError, NoSandboxError) as error:
+        raise click.ClickException(str(error)) from error
+    print_audit(result)
+    sys.exit(1 if result.problems else 0)
+
+
+@main.command()
 @_unsafe
 def doctor(unsafe: bool) -> None:
     """Say which sandbox is active here, and try what it protects."""

@@ -33,10 +33,12 @@ class Exercise:
     answers: list[str]
     """The grade_id of each autograded answer cell, which is the name of its function."""
 
+    graders_folder: Path = GRADERS
+
     @property
     def graders(self) -> Path:
         """Its file of hidden checks: ``1-build-optimizers`` is graded by ``build_optimizers.py``."""
-        return GRADERS / (self.name.partition("-")[2].replace("-", "_") + ".py")
+        return self.graders_folder / f"{module_name(self.name)}.py"
 
     @property
     def max_score(self) -> float:
@@ -61,11 +63,17 @@ class Exercise:
         return files
 
 
-class Course:
-    """A folder with ``nbgrader_config.py`` and ``source/``."""
+def module_name(exercise: str) -> str:
+    """What the modules of an exercise are called: ``1-build-optimizers`` becomes ``build_optimizers``."""
+    return exercise.partition("-")[2].replace("-", "_")
 
-    def __init__(self, root: Path) -> None:
+
+class Course:
+    """A folder with ``nbgrader_config.py`` and ``source/``; its graders are this package's, unless others are given."""
+
+    def __init__(self, root: Path, graders: Path = GRADERS) -> None:
         self.root = root
+        self.graders = graders
 
     @classmethod
     def find(cls, start: Path | None = None) -> Course:
@@ -85,11 +93,11 @@ class Course:
     @functools.cached_property
     def exercises(self) -> dict[str, Exercise]:
         """The exercises by name, in order."""
-        exercises = [_read(path) for path in sorted((self.root / "source").glob("*/*.ipynb"))]
+        exercises = [_read(path, self.graders) for path in sorted((self.root / "source").glob("*/*.ipynb"))]
         return {exercise.name: exercise for exercise in exercises}
 
 
-def _read(path: Path) -> Exercise:
+def _read(path: Path, graders: Path) -> Exercise:
     try:
         notebook = nbformat.read(path, as_version=4)
     except Exception as error:
@@ -101,4 +109,4 @@ def _read(path: Path) -> Exercise:
             points[meta["grade_id"]] = float(meta["points"])
         elif cell.cell_type == "code" and meta.get("solution") and not meta.get("grade"):
             answers.append(meta["grade_id"])
-    return Exercise(path.stem, path.parent.name, path, points, answers)
+    return Exercise(path.stem, path.parent.name, path, points, answers, graders)

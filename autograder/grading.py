@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -138,6 +139,9 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
 
     Raises GradersError when pytest can't run them, and SandboxError when the sandbox failed on the way.
     """
+    cached = sys.modules.get(exercise.graders.stem)
+    if cached is not None and cached.__file__ != str(exercise.graders):
+        del sys.modules[exercise.graders.stem]  # pytest would take the graders of another course
     session = _Session(guest)
     code = pytest.main(
         [

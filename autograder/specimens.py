@@ -50,6 +50,11 @@ class Specimen:
         return defined
 
 
+def unchanged(exercise: Exercise) -> NotebookNode:
+    """The reference solution as a student would hand it in."""
+    return answer(exercise, {})
+
+
 def answer(exercise: Exercise, code: dict[str, str], dropped: Sequence[str] = ()) -> NotebookNode:
     """The solution notebook as a student would hand it in, with other code in some answer cells.
 

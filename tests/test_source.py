@@ -8,7 +8,6 @@ import nbformat
 import pytest
 from nbconvert.preprocessors import ExecutePreprocessor
 
-from autograder.build import build_all
 from autograder.course import Course
 from tests.conftest import ROOT
 
@@ -43,27 +42,6 @@ def test_the_release_holds_no_solution(exercise):
     text = "\n".join(cell.source for cell in read("assignments", exercise).cells)
     assert "SOLUTION" not in text
     assert text.count("raise NotImplementedError()") >= len(exercise.answers)
-
-
-@pytest.mark.slow
-def test_generated_folders_are_fresh(course_copy):
-    """assignments/ is what nbgrader makes of source/; of solutions/ all but what depends on the machine."""
-    list(build_all(Course(course_copy)))
-    for folder in ("assignments", "solutions"):
-        made = {path.relative_to(course_copy): path for path in (course_copy / folder).rglob("*") if path.is_file()}
-        kept = {path.relative_to(ROOT): path for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts}
-        kept = {name: path for name, path in kept.items() if path.is_file()}
-        assert made.keys() == kept.keys(), "run: make build"
-        for name, path in made.items():
-            assert essence(path) == essence(kept[name]), f"{name} is stale, run: make build"
-
-
-def essence(path):
-    if path.suffix != ".ipynb":
-        return path.read_bytes()
-    notebook = nbformat.read(path, as_version=4)
-    kinds = [[output.output_type for output in cell.get("outputs", [])] for cell in notebook.cells]
-    return [(cell.cell_type, cell.id, cell.source, cell.metadata) for cell in notebook.cells], kinds
 
 
 @each_exercise

@@ -1,0 +1,158 @@
+"""``autograder audit`` grades the graders: on right answers, wrong answers and stubs whose grade is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autograder import specimens
+from autograder.batch import process_grader, run_all
+from autograder.build import stale_files
+from autograder.course import Course, Exercise
+from autograder.report import progress
+from autograder.results import Grade
+from autograder.specimens import Specimen
+
+REFERENCE, STUB = "reference", "stub"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One submission whose grade is known."""
+
+    kind: str
+    """``reference``, ``stub``, ``mistakes`` or ``variants``."""
+    exercise: Exercise
+    specimen: Specimen | None = None
+
+    @property
+    def title(self) -> str:
+        """How a report names it."""
+        return self.specimen.title if self.specimen else f"the {self.kind}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What grading a case showed."""
+
+    case: Case
+    problems: list[str]
+    checks: list[str]
+    """All checks of the exercise."""
+    failed: list[str]
+    """Those that failed."""
+
+
+@dataclass
+class Audit:
+    """The outcome of an audit."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """What is wrong, each a sentence with its place. None is what we want."""
+
+
+def cases(course: Course, submissions: Path) -> list[Case]:
+    """Every case of the course; ``submissions`` is the folder that holds ``mistakes/`` and ``variants/``."""
+    found = []
+    for exercise in course.exercises.values():
+        found += [Case(REFERENCE, exercise), Case(STUB, exercise)]
+        for kind in ("mistakes", "variants"):
+            found += [Case(kind, exercise, specimen) for specimen in specimens.read(submissions, kind, exercise)]
+    return found
+
+
+def run(todo: Sequence[Case], workers: int | None = None) -> Iterator[Verdict]:
+    """Grade the cases."""
+    return run_all(judge, todo, workers)
+
+
+def judge(case: Case) -> Verdict:
+    """Grade one case, and compare with what is known."""
+    exercise = case.exercise
+    if case.specimen is not None:
+        notebook, own_code = case.specimen.notebook(exercise), case.specimen.code
+    else:
+        notebook, own_code = (specimens.stub if case.kind == STUB else specimens.unchanged)(exercise), ""
+    grade = process_grader(False).grade_notebook(notebook, exercise, case.title).grade
+    failed = [check.name for check in grade.checks if check.status == "failed"]
+    problems = []
+    if grade.status != "graded":
+        problems.append(f"it needs review: {grade.reason}")
+    elif case.kind in (REFERENCE, "variants") and grade.score != exercise.max_score:
+        problems.append(f"it earns {grade.score:g} of {exercise.max_score:g}: {_first_message(grade)}")
+    elif case.kind == STUB and grade.score != 0:
+        problems.append(f"it earns {grade.score:g}, expected nothing")
+    elif case.kind == "mistakes":
+        named = case.specimen.caught_by if case.specimen else ()
+        problems += [f"{name} does not catch it" for name in named if name not in failed]
+        problems += [] if named else ["it names no check that must catch it"]
+    problems += [f"its feedback holds {leak}" for leak in _leaks(grade, exercise, own_code)]
+    return Verdict(case, problems, [check.name for check in grade.checks], failed)
+
+
+def unneeded_checks(verdicts: Sequence[Verdict]) -> list[str]:
+    """The checks that no mistake names, and the names that are no check, as sentences."""
+    problems = []
+    for name in dict.fromkeys(verdict.case.exercise.name for verdict in verdicts):
+        own = [verdict for verdict in verdicts if verdict.case.exercise.name == name]
+        checks = {check for verdict in own for check in verdict.checks}
+        named = {check for v in own if v.case.specimen for check in v.case.specimen.caught_by}
+        problems += [f"{name}: no mistake needs the check {check}" for check in sorted(checks - named)]
+        problems += [f"{name}: there is no check {check}, which a mistake names" for check in sorted(named - checks)]
+    return problems
+
+
+def audit(course: Course, submissions: Path, workers: int | None = None) -> Audit:
+    """Run the whole audit with a progress bar."""
+    todo = cases(course, submissions)
+    result = Audit()
+    for verdict in progress(run(todo, workers), len(todo), "Auditing"):
+        result.verdicts.append(verdict)
+        exercise = verdict.case.exercise.name
+        result.problems += [f"{exercise}, {verdict.case.kind}: {verdict.case.title}: {p}" for p in verdict.problems]
+    result.problems += unneeded_checks(result.verdicts)
+    result.problems += [f"{path} is stale. Run: autograder build" for path in stale_files(course)]
+    return result
+
+
+def print_audit(result: Audit, console: Console | None = None) -> None:
+    """A row for each exercise, then what is wrong."""
+    console = console or Console(soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("exercise", "checks", "mistakes caught", "variants at full marks", "reference", "stub"):
+        table.add_column(heading, justify="left" if heading == "exercise" else "right")
+    for name in dict.fromkeys(verdict.case.exercise.name for verdict in result.verdicts):
+        own = [verdict for verdict in result.verdicts if verdict.case.exercise.name == name]
+        counts = []
+        for kind in ("mistakes", "variants", REFERENCE, STUB):
+            of_kind = [verdict for verdict in own if verdict.case.kind == kind]
+            counts.append(f"{sum(not verdict.problems for verdict in of_kind)} of {len(of_kind)}")
+        table.add_row(name, str(max(len(verdict.checks) for verdict in own)), *counts)
+    console.print(table)
+    for problem in result.problems:
+        console.print(Text(f"✗ {problem}"))
+    console.print(f"{len(result.problems)} problems" if result.problems else "✓ no problems")
+
+
+def _first_message(grade: Grade) -> str:
+    check = next(check for check in grade.checks if check.status != "passed")
+    return f"{check.name}: {check.message}"
+
+
+def _leaks(grade: Grade, exercise: Exercise, own_code: str) -> list[str]:
+    """Lines of the graders or of the solution that stand in a message and are not the student's own."""
+    told = {line.strip() for check in grade.checks for line in check.message.splitlines()}
+    own = {line.strip() for line in own_code.splitlines()}
+    secrets = {"the graders": exercise.graders.read_text()}
+    secrets["the solution"] = "\n".join(cell.source for cell in specimens.unchanged(exercise).cells)
+    leaks = []
+    for what, text in secrets.items():
+        lines = {line.strip() for line in text.splitlines() if len(line.strip()) > 12}
+        leaks += [f"a line of {what}: {line}" for line in sorted(told & lines - own)]
+    return leaks
