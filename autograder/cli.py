@@ -97,6 +97,23 @@ def audit(workers: int | None, course: Path | None) -> None:
 
 
 @main.command()
+@click.argument("name")
+@click.option("--assignment", help="The assignment that it belongs to, where there are several.")
+@_course
+def new(name: str, assignment: str | None, course: Path | None) -> None:
+    """Lay down a new exercise, such as 5-schedules: notebook, graders, mistakes and variants, with an example."""
+    from autograder.course import Course, CourseError
+    from autograder.new import create
+
+    try:
+        for path in create(Course.find(course), name, assignment):
+            click.echo(f"wrote {path}")
+    except CourseError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("Now write the exercise into these files, then run: autograder build && autograder audit")
+
+
+@main.command()
 @_unsafe
 def doctor(unsafe: bool) -> None:
     """Say which sandbox is active here, and try what it protects."""

@@ -1,0 +1,106 @@
+"""The audit finds nothing wrong with the course, and notices every kind of wrong."""
+
+import ast
+import dataclasses
+import shutil
+
+import pytest
+
+from autograder import audit, specimens
+from autograder.build import stale_files
+from autograder.course import GRADERS, Course
+from tests.conftest import ROOT, SUBMISSIONS
+
+EXERCISES = Course(ROOT).exercises
+
+
+@pytest.mark.slow
+def test_the_course_passes_its_audit(capsys):
+    result = audit.audit(Course(ROOT), SUBMISSIONS)
+    with capsys.disabled():
+        audit.print_audit(result)
+    assert result.problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_weakened_check_is_noticed(tmp_path, name):
+    mistakes = specimens.read(SUBMISSIONS, "mistakes", EXERCISES[name])
+    mistake = next(mistake for mistake in mistakes if len(mistake.caught_by) == 1)
+    shutil.copytree(GRADERS, tmp_path / "graders")
+    weakened = Course(ROOT, tmp_path / "graders").exercises[name]
+    let_everything_pass(weakened.graders, mistake.caught_by[0])
+    verdict = audit.judge(audit.Case("mistakes", weakened, mistake))
+    assert verdict.problems == [f"{mistake.caught_by[0]} does not catch it"]
+    assert audit.judge(audit.Case("mistakes", EXERCISES[name], mistake)).problems == []
+
+
+def let_everything_pass(path, check):
+    """Empty the body of one check of a graders file."""
+    lines = path.read_text().splitlines()
+    (test,) = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == check]
+    first, last = test.body[1].lineno, test.body[-1].end_lineno
+    path.write_text("\n".join([*lines[: first - 1], "    pass", *lines[last:]]))
+
+
+def specimen(code, caught_by=()):
+    return specimens.Specimen("a specimen", "1-build-optimizers", code, caught_by)
+
+
+RIGHT = "build_adam = torch.optim.Adam"
+WRONG = "build_adam = torch.optim.AdamW"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "caught_by", "problem"),
+    [
+        ("variants", WRONG, (), "it earns"),
+        ("mistakes", RIGHT, ("test_adam_class",), "test_adam_class does not catch it"),
+        ("mistakes", WRONG, (), "it names no check"),
+    ],
+)
+def test_a_wrong_specimen_is_noticed(exercise, kind, code, caught_by, problem):
+    verdict = audit.judge(audit.Case(kind, exercise, specimen(code, caught_by)))
+    assert [p for p in verdict.problems if p.startswith(problem)]
+
+
+def test_an_unneeded_check_is_noticed(exercise):
+    case = audit.Case("mistakes", exercise, specimen(WRONG, ("test_a", "test_c")))
+    assert audit.unneeded_checks([audit.Verdict(case, [], ["test_a", "test_b"], [])]) == [
+        "1-build-optimizers: no mistake needs the check test_b",
+        "1-build-optimizers: there is no check test_c, which a mistake names",
+    ]
+
+
+def test_a_stub_that_earns_points_is_noticed(exercise, tmp_path):
+    (tmp_path / "build_optimizers.py").write_text(
+        "from autograder.checks import check\n"
+        + "\n".join(
+            f"@check('{cell}', {points}, 'h')\ndef {cell}(student):\n    'Is.'"
+            for cell, points in exercise.points.items()
+        )
+    )
+    free = dataclasses.replace(exercise, graders_folder=tmp_path)
+    assert audit.judge(audit.Case(audit.STUB, free)).problems == ["it earns 12, expected nothing"]
+
+
+def test_a_message_that_tells_the_solution_is_noticed(exercise, tmp_path):
+    line = "return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)"
+    (tmp_path / "build_optimizers.py").write_text(
+        "from autograder.checks import check\n"
+        + "\n".join(
+            f"@check('{cell}', {points}, 'h')\ndef {cell}(student):\n    'Is.'\n    assert not 'x', {line!r}"
+            for cell, points in exercise.points.items()
+        )
+    )
+    telling = dataclasses.replace(exercise, graders_folder=tmp_path)
+    (problem,) = audit.judge(audit.Case(audit.STUB, telling)).problems
+    assert problem.startswith("its feedback holds a line of the solution")
+
+
+@pytest.mark.slow
+def test_a_stale_release_is_noticed(course_copy):
+    for folder in ("assignments", "solutions"):
+        shutil.copytree(ROOT / folder, course_copy / folder)
+    (course_copy / "assignments" / "optimizers" / "lab.py").write_text("stale")
+    assert [str(path) for path in stale_files(Course(course_copy))] == ["assignments/optimizers/lab.py"]
