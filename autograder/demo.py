@@ -52,18 +52,28 @@ def main() -> None:
 
 
 def hand_in(course: Course, demo: Path) -> list[str]:
-    """Write the prepared submissions into ``submitted/``; the students' names."""
-    students = []
+    """Write the prepared submissions into ``submitted/``; the students' names.
+
+    The demo file of an exercise has a cell for each student who gets it wrong or answers in an own style; one whose
+    name is in none of its titles hands in the reference. The class is that of the first exercise.
+    """
+    folder = course.root / "tests" / "submissions"
+    students: list[str] = []
     for exercise in course.exercises.values():
-        for specimen in specimens.read(course.root / "tests" / "submissions", "demo", exercise):
-            student = specimen.title.partition(":")[0]
-            untouched = "NotImplementedError" in specimen.code
-            notebook = specimens.stub(exercise) if untouched else specimen.notebook(exercise)
-            folder = demo / "submitted" / student / exercise.assignment
-            folder.mkdir(parents=True, exist_ok=True)
-            nbformat.write(notebook, folder / f"{exercise.name}.ipynb")
-            students.append(student)
-    return list(dict.fromkeys(students))
+        prepared = {s.title.partition(":")[0]: s for s in specimens.read(folder, "demo", exercise)}
+        students = students or list(prepared)
+        for student in students:
+            specimen = prepared.get(student)
+            if specimen is None:
+                notebook = specimens.unchanged(exercise)
+            elif "NotImplementedError" in specimen.code:
+                notebook = specimens.stub(exercise)
+            else:
+                notebook = specimen.notebook(exercise)
+            target = demo / "submitted" / student / exercise.assignment / f"{exercise.name}.ipynb"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(notebook, target)
+    return students
 
 
 def autograde(demo: Path, students: list[str]) -> list[Grade]:
