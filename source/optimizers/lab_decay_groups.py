@@ -255,14 +255,8 @@ def plot_fading(
         list(plain.values()), places, "o", markersize=11, markerfacecolor="none", color=_GREY, label="plain AdamW"
     )
     axes.plot(list(yours.values()), places, "o", markersize=6, color=_BLUE, label="yours")
-    axes.annotate(
-        f"(1 − lr · weight_decay)^{steps} = {expected:.3f}",
-        (expected, len(plain) - 0.55),
-        (5, 0),
-        textcoords="offset points",
-        fontsize="small",
-        color="0.4",
-    )
+    formula = f"(1 − lr · weight_decay)$^{{{steps}}}$\n= {expected:.3f}"
+    axes.annotate(formula, (expected, 3), (-12, 0), textcoords="offset points", ha="right", va="center", color="0.4")
     axes.set_yticks(places, list(plain))
     axes.set(xlim=(0, 1.08), ylim=(len(plain) - 0.4, -0.6), xlabel="size after / size before")
     axes.set_title(

@@ -334,7 +334,7 @@ def split_decay_groups(model):
     return decay, no_decay
 
 
-# %% Every parameter is thought to have a layer and a name, split at the dot caught_by=["test_split_returns_lists", "test_split_own_names"]
+# %% Every parameter is thought to have a layer and a name, split at the dot caught_by="test_split_own_names"
 def split_decay_groups(model):
     modules = dict(model.named_children())
     decay, no_decay = [], []
