@@ -560,7 +560,8 @@ def train(optimizer_class: type, groups: list[dict], seed: int) -> dict[int, tor
     generator = torch.Generator().manual_seed(seed)
     for step in range(STEPS):
         for copy in copies.values():
-            copy.grad = torch.randn(copy.shape, generator=generator, dtype=torch.float64) * 10.0 ** (1 - 2 * step)
+            size = 10.0 ** -(step + 2 * (torch.arange(copy.numel()).reshape(copy.shape) % 4))  # tiny ones show eps
+            copy.grad = torch.randn(copy.shape, generator=generator, dtype=torch.float64) * size
         optimizer.step()
     return {key: copy.detach() for key, copy in copies.items()}
 
@@ -617,7 +618,7 @@ def test_grouped_updates(student):
         wanted = true_way(**settings)
         errors = {m: (found[id(m.param)] - wanted[id(m.param)]).abs() for m in members(make_trained())}
         worst = max(errors, key=lambda member: errors[member].nan_to_num(torch.inf).max())
-        if not errors[worst].max() <= 1e-6 * settings["lr"]:
+        if not errors[worst].max() <= 1e-5 * settings["lr"]:
             place = errors[worst].nan_to_num(torch.inf).argmax()
             start, right, wrong = (
                 t.detach().reshape(-1)[place].item()

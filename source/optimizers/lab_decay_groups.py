@@ -238,7 +238,7 @@ def _kind(name: str) -> str:
 
 
 def plot_fading(
-    build_grouped_adamw: Callable, lr: float = 0.05, weight_decay: float = 0.1, steps: int = 100
+    build_grouped_adamw: Callable, lr: float = 0.1, weight_decay: float = 0.1, steps: int = 50
 ) -> Axes | None:
     """Draw what is left of each tensor after many steps with gradients of zero, under plain AdamW and under yours."""
     plain = _what_is_left(lambda model: torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay), steps)

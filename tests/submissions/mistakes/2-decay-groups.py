@@ -703,6 +703,13 @@ def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
     return torch.optim.AdamW(groups, lr=lr)
 
 
+# %% The eps of TensorFlow caught_by="test_grouped_updates"
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    decay, no_decay = split_decay_groups(model)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr, eps=1e-7)
+
+
 # %% The decay goes through the gradient again caught_by="test_grouped_updates"
 def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
     decay, no_decay = split_decay_groups(model)
