@@ -6,5 +6,6 @@ figures in a module of its own, such as ``lab_build_optimizers``.
 
 from lab_build_optimizers import plot_decay_pull, plot_valley
 from lab_checks import ChecksFailed, check
+from lab_decay_groups import plot_fading, plot_split
 
-__all__ = ["ChecksFailed", "check", "plot_decay_pull", "plot_valley"]
+__all__ = ["ChecksFailed", "check", "plot_decay_pull", "plot_fading", "plot_split", "plot_valley"]
