@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from autograder.student import Opaque, OptimizerDescription
+from autograder.student import AxesDescription, ModuleDescription, Opaque, OptimizerDescription
 
 IMPLEMENTATION = {"foreach", "fused", "capturable", "differentiable"}
 """Options that choose how torch computes an update, never which."""
@@ -54,7 +54,7 @@ def expect_options(group: Mapping[str, Any], wanted: Mapping[str, Any], where: s
 
 def expect_number(found: object, function: str) -> float:
     """A number, be it a float, an int or a tensor of one element."""
-    if isinstance(found, torch.Tensor) and found.numel() == 1 and not found.is_complex():
+    if isinstance(found, torch.Tensor) and found.numel() == 1 and not found.is_complex() and not found.is_meta:
         return float(found)
     assert type(found) in (int, float), f"expected {function} to return a float, found {tell(found)}"
     return float(found)  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def expect_number(found: object, function: str) -> float:
 
 def same(found: object, wanted: object) -> bool:
     """Whether an option has a value; a list counts as a tuple, and a tensor of one number as that number."""
-    if isinstance(found, torch.Tensor) and found.numel() == 1:
+    if isinstance(found, torch.Tensor) and found.numel() == 1 and not found.is_meta:
         found = found.item()
     if isinstance(wanted, (tuple, list)):
         is_sequence = isinstance(found, (tuple, list)) and len(found) == len(wanted)
@@ -80,9 +80,15 @@ def tell(value: object) -> str:
         return f"an optimizer, {value.type_name}"
     if isinstance(value, Opaque):
         return f"a value of type {value.type_name}"
+    if isinstance(value, ModuleDescription):
+        return f"a model of class {value.type_name}"
+    if isinstance(value, torch.nn.Module):
+        return f"a model of class {type(value).__name__}"
+    if isinstance(value, AxesDescription):
+        return "matplotlib Axes"
     if isinstance(value, torch.Tensor):
         kind = "Parameter" if isinstance(value, torch.nn.Parameter) else "tensor"
-        if value.numel() == 1:
+        if value.numel() == 1 and not value.is_meta:
             return f"a {kind} holding {value.item():.6g}"
         return f"a {kind} of shape {tuple(value.shape)}"
     if type(value) is float:
