@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torchvision
 from torch import nn
 
 from autograder.checks import check
-from autograder.expect import IMPLEMENTATION, expect_class, expect_optimizer, expect_options, names, same, tell
+from autograder.expect import IMPLEMENTATION, expect_class, expect_options, names, same, tell
 from autograder.guest.models_learning_rate_groups import TinyResNet
 from autograder.sandbox import StudentFault
-from autograder.student import ModuleDescription, OptimizerDescription, StudentRaised, look_at
+from autograder.student import AxesDescription, ModuleDescription, OptimizerDescription, StudentRaised, look_at
 
 # --- models -------------------------------------------------------------------------------------------------------
 
@@ -22,12 +23,11 @@ from autograder.student import ModuleDescription, OptimizerDescription, StudentR
 @functools.cache
 def architecture(name: str) -> nn.Module:
     """A model of torchvision, without values."""
-    options = {"inception_v3": {"init_weights": False}}.get(name, {})
     build = getattr(torchvision.models, name)
     if name.startswith("regnet"):  # its constructor computes with tensors
         return build(weights=None).to("meta")
     with torch.device("meta"):
-        return build(weights=None, **options)
+        return build(weights=None)
 
 
 def sketch(**layers: nn.Module) -> nn.Sequential:
@@ -44,8 +44,9 @@ def freeze(*parts: nn.Module) -> None:
         part.requires_grad_(False)
 
 
-def make_resnet(seed: int, channels: int, num_classes: int = 10, bias: bool = True) -> TinyResNet:
-    """A new small resnet with running statistics of its own; a few of its parts are frozen."""
+@functools.cache
+def resnet(seed: int, channels: int, num_classes: int = 10, bias: bool = True) -> TinyResNet:
+    """A small resnet with running statistics of its own; a few of its parts are frozen."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = TinyResNet(channels, num_classes, bias)
@@ -53,6 +54,24 @@ def make_resnet(seed: int, channels: int, num_classes: int = 10, bias: bool = Tr
             buffer.copy_(torch.rand(buffer.shape) * 9)
     freeze(model.conv1, model.bn1, model.layer1[0].conv1)
     return model
+
+
+def make_resnet(**settings: object) -> TinyResNet:
+    """A new one for each call, so that ``look_at`` finds this call's."""
+    return copy.deepcopy(resnet(**settings))
+
+
+def say(value: object) -> str:
+    """A value in a few words, as ``tell`` does, and modules and tensors without values too."""
+    if isinstance(value, ModuleDescription):
+        return f"a module, {value.type_name.rpartition('.')[2]}"
+    if isinstance(value, AxesDescription):
+        return "a plot"
+    if isinstance(value, torch.Tensor) and value.is_meta:
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}"
+    if isinstance(value, tuple) and len(value) <= 4:
+        return f"({', '.join(say(item) for item in value)})"
+    return tell(value)
 
 
 # --- replace_head -------------------------------------------------------------------------------------------------
@@ -70,12 +89,19 @@ def replaced(student, model: nn.Module, num_classes: int) -> ModuleDescription:
     found = student.replace_head(model, num_classes)
     if not isinstance(found, ModuleDescription) or "bn1" not in found.modules:
         found = look_at(student, model)
-    assert isinstance(found, ModuleDescription), f"expected the model to stay a module, found {tell(found)}"
+    assert isinstance(found, ModuleDescription), f"expected the model to stay a module, found {say(found)}"
     return found
 
 
 def is_head(name: str) -> bool:
     return name == "fc" or name.startswith("fc.")
+
+
+def expect_done(found: ModuleDescription, model: nn.Module) -> None:
+    """Something was replaced: leaving everything as it was is no merit of a function that does nothing."""
+    own = dict(model.named_parameters())
+    untouched = own.keys() == found.parameters.keys() and all(found.identities[n] is p for n, p in own.items())
+    assert not untouched, "expected a new head in the model, found the model with its old one"
 
 
 def expect_same_members(found: ModuleDescription, model: nn.Module) -> None:
@@ -105,14 +131,15 @@ def test_head_same_model(student):
                 "expected the model that was given, found another model: a copy, or one built anew"
             )
             assert found.same_as is model, f"expected the model that was given, found a {kind}"
+            expect_done(found, model)
         assert found is not None, "expected the model that was given, found None (is a return missing?)"
-        assert isinstance(found, ModuleDescription), f"expected the model that was given, found {tell(found)}"
+        assert isinstance(found, ModuleDescription), f"expected the model that was given, found {say(found)}"
 
 
 @check("test_replace_head", 0.5, "A layer knows how many inputs it takes. Ask the old head, before you replace it.")
 def test_head_is_linear(student):
     """The new fc is an nn.Linear with the old number of inputs and num_classes outputs."""
-    for settings, num_classes in HEADS:
+    for settings, num_classes in HEADS[:2]:
         model = make_resnet(**settings)
         found = replaced(student, model, num_classes)
         kind = found.modules.get("fc")
@@ -131,27 +158,28 @@ def test_head_is_linear(student):
 @check("test_replace_head", 0.5, "What does a new nn.Linear have by itself? Does your code change that?")
 def test_head_can_learn(student):
     """The new fc has a bias, and both its parameters are trainable, in a frozen model too."""
-    for number, (settings, num_classes) in enumerate((*HEADS, HEADS[0])):
+    for number, (settings, num_classes) in enumerate((HEADS[0], HEADS[1], HEADS[0])):
         model = make_resnet(**settings)
-        if number == 3:
+        if number == 2:
             freeze(model)
         found = replaced(student, model, num_classes)
         where = "" if settings.get("bias", True) else " (the old fc had none)"
-        assert isinstance(found.parameters.get("fc.bias"), torch.Tensor), (
-            f"expected the new fc to have a bias, found none{where}"
-        )
+        biases = [name for name in found.parameters if is_head(name) and name.endswith("bias")]
+        assert biases, f"expected the new fc to have a bias, found none{where}"
         frozen = [n for n in found.parameters if is_head(n) and not getattr(found.parameters[n], "requires_grad", 0)]
-        where = "in a model that was frozen before" if number == 3 else "in the new head"
+        where = "in a model that was frozen before" if number == 2 else "in the new head"
         assert not frozen, f"expected requires_grad = True {where}, found False: {names(frozen)}"
 
 
 @check("test_replace_head", 0.5, "Make a new layer and put it in the old one's place; do not rebuild the old one.")
 def test_head_is_new(student):
     """The new fc is a new layer, even if the old one has num_classes outputs already."""
-    for settings, num_classes in HEADS:
+    for settings, num_classes in HEADS[::2]:
         model = make_resnet(**settings)
         found = replaced(student, model, num_classes)
-        kept = [n for n in found.parameters if is_head(n) and found.identities.get(n) is not None]
+        head = [name for name in found.parameters if is_head(name)]
+        assert head, "expected the model to have a new layer called fc, found none"
+        kept = [n for n in head if found.identities.get(n) is not None]
         assert not kept, f"expected fc to have new parameters, found the old ones: {names(kept)}"
         if found.same_as is model:
             old = look_at(student, model.fc)
@@ -170,6 +198,7 @@ def test_head_rest_stays(student):
         model.train(num_classes == 3)
         model.layer2.train(num_classes != 3)
         found = replaced(student, model, num_classes)
+        expect_done(found, model)
         expect_same_members(found, model)
         values = {**found.parameters, **found.buffers}
         state = model.state_dict(keep_vars=True)
@@ -200,6 +229,7 @@ def test_head_frozen_stays(student):
     for settings, num_classes in HEADS[:2]:
         model = make_resnet(**settings)
         found = replaced(student, model, num_classes)
+        expect_done(found, model)
         wrong = {True: [], False: []}
         for name, param in model.named_parameters():
             now = getattr(found.parameters.get(name), "requires_grad", None)
@@ -227,10 +257,10 @@ def names_by_id(model: nn.Module) -> dict[int, str]:
 
 
 def expect_two_dicts(found: object) -> list[Mapping]:
-    assert isinstance(found, (list, tuple)), f"expected a list of two group dicts, found {tell(found)}"
-    assert len(found) == 2, f"expected two group dicts, backbone and head, also if one is empty, found {tell(found)}"
+    assert isinstance(found, (list, tuple)), f"expected a list of two group dicts, found {say(found)}"
+    assert len(found) == 2, f"expected two group dicts, backbone and head, also if one is empty, found {say(found)}"
     for place, group in zip(("first", "second"), found, strict=True):
-        assert isinstance(group, dict), f"expected two group dicts, found {tell(group)} in the {place} place"
+        assert isinstance(group, dict), f"expected two group dicts, found {say(group)} in the {place} place"
     return list(found)
 
 
@@ -239,7 +269,7 @@ def expect_params_list(group: Mapping, place: str) -> list[object]:
     assert "params" in group, f'expected the key "params" in the {place} dict, found the keys: {keys}'
     params = group["params"]
     if type(params) is not list and type(params) is not tuple:
-        what = "a generator" if getattr(params, "type_name", "") == "generator" else tell(params)
+        what = "a generator" if getattr(params, "type_name", "") == "generator" else say(params)
         raise AssertionError(f'expected "params" of the {place} dict to be a list of parameters, found {what}')
     return list(params)
 
@@ -255,13 +285,13 @@ def expect_membership(groups: list[list[object]], model: nn.Module, head_name: s
     if strange:
         kind = getattr(strange[0], "type_name", "")
         is_tensor = isinstance(strange[0], torch.Tensor) or "Tensor" in kind or "Parameter" in kind
-        what = "copies, buffers or of another model" if is_tensor else f"something else, such as {tell(strange[0])}"
+        what = "copies, buffers or of another model" if is_tensor else f"something else, such as {say(strange[0])}"
         raise AssertionError(
             f"expected the model's own parameters and nothing else, found {len(strange)} that are {what} ({where})"
         )
     ids = [[id(item) for item in group] for group in groups]
     backbone, head = true_groups(model, head_name)
-    if not ordered and misplaced(ids[::-1], backbone, head) < misplaced(ids, backbone, head):
+    if not ordered and is_swapped(ids, backbone, head):
         ids.reverse()
     held = ids[0] + ids[1]
     frozen = [key for key in dict.fromkeys(held) if key not in backbone | head]
@@ -279,8 +309,11 @@ def expect_membership(groups: list[list[object]], model: nn.Module, head_name: s
         assert not keys, f"{sentence}: {names(known[key] for key in keys)} ({where})"
 
 
-def misplaced(ids: list[list[int]], backbone: set[int], head: set[int]) -> int:
-    return len(head & set(ids[0])) + len(backbone & set(ids[1]))
+def is_swapped(ids: list[list[int]], backbone: set[int], head: set[int]) -> bool:
+    """Whether the first group is rather the head and the second rather the backbone."""
+    first, second = (set(group) for group in ids)
+    strayed, in_place = len(head & first) + len(backbone & second), len(backbone & first) + len(head & second)
+    return strayed > in_place and bool(not head or head & first) and bool(not backbone or backbone & second)
 
 
 def expect_groups(student, model: nn.Module, head_name: str, ordered: bool = False) -> None:
@@ -294,20 +327,19 @@ RATES = [  # what is given, and the two rates that must come
     ({}, (1e-5, 1e-3)),
     ({"backbone_lr": 3e-4, "head_lr": 0.02}, (3e-4, 0.02)),
     ({"backbone_lr": 0.5, "head_lr": 0.0}, (0.5, 0.0)),
-    ({"head_lr": 0.07}, (1e-5, 0.07)),
     ({"backbone_lr": 0.0}, (0.0, 1e-3)),
 ]
 
 
 def call_of(function: str, given: Mapping[str, object]) -> str:
-    return f"{function}({', '.join(['model', 'head_name', *(f'{k}={tell(v)}' for k, v in given.items())])})"
+    return f"{function}({', '.join(['model', 'head_name', *(f'{k}={say(v)}' for k, v in given.items())])})"
 
 
-def expect_unknown(call, function: str, head_name: str, kind: str) -> None:
+def expect_unknown(call: Callable[[], object], function: str, head_name: str, kind: str) -> None:
     """The call raises a ValueError that names the head."""
     wanted = f"expected {function} to raise a ValueError for {kind} head name {head_name!r}"
     try:
-        found = f"that it returned {tell(call())}"
+        found = f"that it returned {say(call())}"
     except StudentRaised as raised:
         if raised.name == "NotImplementedError":
             raise
@@ -329,7 +361,7 @@ def test_groups_form(student):
     for place, group in zip(("first", "second"), found, strict=True):
         params = expect_params_list(group, place)
         odd = [item for item in params if not isinstance(item, nn.Parameter)]
-        assert not odd, f'expected "params" of the {place} dict to hold parameters, found {tell(odd[0])}'
+        assert not odd, f'expected "params" of the {place} dict to hold parameters, found {say(odd[0])}'
         keys = ", ".join(repr(key) for key in group if isinstance(key, str))
         assert "lr" in group, f'expected the key "lr" in the {place} dict, found the keys: {keys}'
 
@@ -344,7 +376,7 @@ def test_groups_rates(student):
         found = expect_two_dicts(student.finetune_groups(model, "fc", **given))
         rates = tuple(group.get("lr") for group in found)
         assert all(same(rate, want) for rate, want in zip(rates, wanted, strict=True)), (
-            f"expected the rates {tell(wanted)} from {call_of('finetune_groups', given)}, found {tell(rates)}"
+            f"expected the rates {say(wanted)} from {call_of('finetune_groups', given)}, found {say(rates)}"
         )
 
 
@@ -360,17 +392,15 @@ def test_groups_plain(student):
 def test_groups_lookalikes(student):
     """Modules whose names only look like the head's belong to the backbone."""
     expect_groups(student, architecture("regnet_y_400mf"), "fc")
-    expect_groups(student, architecture("inception_v3"), "fc")
+    expect_groups(student, sketch(aux=sketch(fc=linear()), fc_norm=nn.LayerNorm(2), fc=linear()), "fc")
     expect_groups(student, sketch(heads=linear(), head_norm=nn.LayerNorm(2), pre_head=linear(), head=linear()), "head")
-    expect_groups(
-        student, sketch(stem=linear(), classifier=nn.Sequential(*(linear() for _ in range(12)))), "classifier.1"
-    )
+    expect_groups(student, nn.Sequential(*(linear() for _ in range(12))), "1")
 
 
 @check("test_finetune_groups", 0.5, "A dotted path leads through several modules. Who knows how to follow it?")
 def test_groups_dotted(student):
     """A dotted head name means exactly that module, and not those around it."""
-    expect_groups(student, architecture("mobilenet_v3_small"), "classifier.3")
+    expect_groups(student, architecture("vgg11"), "classifier.6")
     expect_groups(student, architecture("vit_b_16"), "heads.head")
     inner = {"left": sketch(top=linear()), "right": sketch(top=sketch(a=linear(), b=linear()), low=linear())}
     expect_groups(student, sketch(trunk=sketch(**inner), top=linear()), "trunk.right.top")
@@ -417,6 +447,7 @@ def test_groups_unknown(student):
     model = sketch(
         layer1=linear(), layer2=linear(), classifier=nn.Sequential(linear(), nn.ReLU(), linear()), fc=linear()
     )
+    student.finetune_groups(model, "fc")  # a known name raises nothing
     for head_name, kind in (
         ("head", "the unknown"),
         ("layer", "the unknown"),
@@ -431,9 +462,10 @@ def test_groups_unknown(student):
 # --- build_finetune_adamw -----------------------------------------------------------------------------------------
 
 
-def built(student, model: nn.Module, head_name: str, *args: object, **given: object) -> object:
+def built(student, model: nn.Module, head_name: str, **given: object) -> object:
+    """Whatever build_finetune_adamw returns."""
     try:
-        return student.build_finetune_adamw(model, head_name, *args, **given)
+        return student.build_finetune_adamw(model, head_name, **given)
     except StudentRaised as raised:
         if raised.name == "NotImplementedError":
             raise StudentFault(
@@ -443,9 +475,17 @@ def built(student, model: nn.Module, head_name: str, *args: object, **given: obj
         raise
 
 
+def built_optimizer(student, model: nn.Module, head_name: str, **given: object) -> OptimizerDescription:
+    found = built(student, model, head_name, **given)
+    assert isinstance(found, OptimizerDescription), (
+        f"expected build_finetune_adamw to return an optimizer, found {say(found)}"
+    )
+    return found
+
+
 def small_build(student, **given: object) -> OptimizerDescription:
     model = sketch(body=linear(), fc=linear())
-    return expect_optimizer(built(student, model, "fc", **given), "build_finetune_adamw")
+    return built_optimizer(student, model, "fc", **given)
 
 
 def expect_two_groups(optimizer: OptimizerDescription) -> list[dict]:
@@ -463,18 +503,17 @@ def expect_two_groups(optimizer: OptimizerDescription) -> list[dict]:
 def test_build_class(student):
     """build_finetune_adamw returns a torch.optim.AdamW."""
     model = sketch(body=linear(), fc=linear())
-    expect_class(built(student, model, "fc"), torch.optim.AdamW, "build_finetune_adamw")
+    expect_class(built_optimizer(student, model, "fc"), torch.optim.AdamW, "build_finetune_adamw")
 
 
 @check("test_build_finetune_adamw", 0.5, "Two groups, as finetune_groups makes them, are what the optimizer takes.")
 def test_build_groups(student):
     """Group 0 holds the trainable parameters of the backbone, group 1 those of the head."""
-    frozen = sketch(stem=linear(), body=linear(), top=sketch(fc1=linear(), fc=linear()))
+    frozen = sketch(stem=linear(), body=linear(), fc1=linear(), fc=linear())
     freeze(frozen.stem)
-    for model, head_name in ((architecture("resnet18"), "fc"), (frozen, "top.fc")):
-        optimizer = expect_optimizer(built(student, model, head_name), "build_finetune_adamw")
-        groups = expect_two_groups(optimizer)
-        expect_membership([group["params"] for group in groups], model, head_name, ordered=True)
+    for model in (architecture("resnet18"), frozen):
+        groups = expect_two_groups(built_optimizer(student, model, "fc"))
+        expect_membership([group["params"] for group in groups], model, "fc", ordered=True)
 
 
 @check(
@@ -484,11 +523,11 @@ def test_build_groups(student):
 )
 def test_build_rates(student):
     """Group 0 has backbone_lr and group 1 has head_lr, given or by default."""
-    for given, wanted in RATES[:4]:
+    for given, wanted in RATES[:3]:
         groups = expect_two_groups(small_build(student, **given))
         rates = tuple(group.get("lr") for group in groups)
         assert all(same(rate, want) for rate, want in zip(rates, wanted, strict=True)), (
-            f"expected the rates {tell(wanted)} after {call_of('build_finetune_adamw', given)}, found {tell(rates)}"
+            f"expected the rates {say(wanted)} after {call_of('build_finetune_adamw', given)}, found {say(rates)}"
         )
 
 
@@ -524,6 +563,7 @@ def test_build_rest(student):
 def test_build_unknown(student):
     """A head name that is no module inside the model, or empty, raises a ValueError here too."""
     model = sketch(body=linear(), fc1=linear(), fc=linear())
+    built(student, model, "fc")  # a known name raises nothing
     for head_name, kind in (("fc2", "the unknown"), ("", "the empty")):
         call = functools.partial(built, student, model, head_name)
         expect_unknown(call, "build_finetune_adamw", head_name, kind)
@@ -536,16 +576,21 @@ def blank(*shape: int, frozen: bool = False) -> nn.Parameter:
     return nn.Parameter(torch.zeros(shape), requires_grad=not frozen)
 
 
+def rising(*groups: list[nn.Parameter]) -> list[dict]:
+    """Group dicts with different rates, in rising order."""
+    return [{"params": group, "lr": 0.25 * (number + 1)} for number, group in enumerate(groups)]
+
+
 def summarised(student, optimizer: torch.optim.Optimizer) -> list[tuple]:
     """What group_summary says, as pairs of whatever it holds."""
     found = student.group_summary(optimizer)
-    assert isinstance(found, (list, tuple)), f"expected a list of (lr, number) tuples, found {tell(found)}"
+    assert isinstance(found, (list, tuple)), f"expected a list of (lr, number) tuples, found {say(found)}"
     assert len(found) == len(optimizer.param_groups), (
-        f"expected a tuple for each of the {len(optimizer.param_groups)} groups, found {tell(found)}"
+        f"expected a tuple for each of the {len(optimizer.param_groups)} groups, found {say(found)}"
     )
     for number, pair in enumerate(found):
         assert isinstance(pair, (tuple, list)) and len(pair) == 2, (
-            f"expected a tuple (lr, number) for group {number}, found {tell(pair)}"
+            f"expected a tuple (lr, number) for group {number}, found {say(pair)}"
         )
     return [tuple(pair) for pair in found]
 
@@ -555,27 +600,27 @@ def expect_counts(student, optimizer: torch.optim.Optimizer) -> None:
     pairs = summarised(student, optimizer)
     for number, (pair, group) in enumerate(zip(pairs, optimizer.param_groups, strict=True)):
         wanted = sum(param.numel() for param in group["params"])
-        shapes = ", ".join(str(tuple(param.shape)) for param in group["params"]) or "none"
+        shapes = names(str(tuple(param.shape)) for param in group["params"]) or "none"
         assert same(pair[1], wanted), (
             f"expected {wanted} scalars in group {number}, whose parameters have the shapes {shapes}, "
-            f"found {tell(pair[1])}"
+            f"found {say(pair[1])}"
         )
 
 
 @check("test_group_summary", 0.5, "A list, and in it a tuple for each group: two plain Python numbers.")
 def test_summary_form(student):
     """group_summary returns a list of tuples, each a float and an int."""
-    for groups in ([[blank(3)], [blank(2, 2), blank()]], [[blank(4)]], [[], [blank(1)], [blank(2)]]):
-        optimizer = torch.optim.AdamW([{"params": group, "lr": 0.25} for group in groups])
+    for groups in ([[blank(3)], [blank(2, 2), blank()]], [[blank(4)]], [[blank(5)], [blank(1)], [blank(2)]]):
+        optimizer = torch.optim.AdamW(rising(*groups))
         found = student.group_summary(optimizer)
-        assert type(found) is list, f"expected a list of (lr, number) tuples, found {tell(found)}"
-        assert len(found) == len(groups), f"expected a tuple for each of {len(groups)} groups, found {tell(found)}"
+        assert type(found) is list, f"expected a list of (lr, number) tuples, found {say(found)}"
+        assert len(found) == len(groups), f"expected a tuple for each of {len(groups)} groups, found {say(found)}"
         for number, pair in enumerate(found):
             where = f"for group {number}"
-            assert type(pair) is tuple, f"expected a tuple {where}, found {tell(pair)}"
-            assert len(pair) == 2, f"expected the two numbers (lr, number) {where}, found {tell(pair)}"
-            assert type(pair[0]) is float, f"expected lr to be a float {where}, found {tell(pair[0])}"
-            assert type(pair[1]) is int, f"expected the number to be an int {where}, found {tell(pair[1])}"
+            assert type(pair) is tuple, f"expected a tuple {where}, found {say(pair)}"
+            assert len(pair) == 2, f"expected the two numbers (lr, number) {where}, found {say(pair)}"
+            assert type(pair[0]) is float, f"expected lr to be a float {where}, found {say(pair[0])}"
+            assert type(pair[1]) is int, f"expected the number to be an int {where}, found {say(pair[1])}"
 
 
 @check(
@@ -585,9 +630,9 @@ def test_summary_form(student):
 )
 def test_summary_counts(student):
     """It counts the scalars of each group, not its tensors."""
-    expect_counts(student, torch.optim.SGD([{"params": [blank(3, 4), blank(4)]}, {"params": [blank(2, 3, 5)]}], lr=0.1))
-    expect_counts(student, torch.optim.Adam([{"params": [blank(), blank(7)]}, {"params": [blank()]}]))
-    expect_counts(student, torch.optim.RMSprop([{"params": list(architecture("resnet18").parameters())}], lr=0.5))
+    expect_counts(student, torch.optim.SGD(rising([blank(3, 4), blank(4)], [blank(2, 3, 5)])))
+    expect_counts(student, torch.optim.Adam(rising([blank(), blank(7)], [blank()])))
+    expect_counts(student, torch.optim.RMSprop(rising(list(architecture("resnet18").parameters()))))
 
 
 @check("test_group_summary", 0.5, "Each group knows its own lr, as it is now. Two groups may have the same one.")
@@ -599,11 +644,11 @@ def test_summary_rates(student):
         (torch.optim.NAdam, [0.2]),
     ):
         optimizer = kind([{"params": [blank(size + 1)], "lr": rate} for size, rate in enumerate(rates)], lr=9.0)
-        optimizer.param_groups[-1]["lr"] = 0.03125  # as a scheduler does
-        wanted = (*rates[:-1], 0.03125)
+        optimizer.param_groups[len(rates) // 2]["lr"] = 0.03125  # as a scheduler does
+        wanted = tuple(0.03125 if number == len(rates) // 2 else rate for number, rate in enumerate(rates))
         found = tuple(pair[0] for pair in summarised(student, optimizer))
         assert all(same(rate, want) for rate, want in zip(found, wanted, strict=True)), (
-            f"expected the rates {tell(wanted)}, found {tell(found)} (from {kind.__name__})"
+            f"expected the rates {say(wanted)}, found {say(found)} (from {kind.__name__})"
         )
 
 
@@ -612,6 +657,5 @@ def test_summary_every_parameter(student):
     """It counts every parameter of a group, frozen ones too, and an empty group as 0."""
     half = [blank(3), blank(5, frozen=True)]
     half[0].grad = torch.ones(3)
-    optimizer = torch.optim.Adagrad([{"params": half}, {"params": [blank(2, 2, frozen=True)]}])
-    expect_counts(student, optimizer)
-    expect_counts(student, torch.optim.AdamW([{"params": []}, {"params": [blank(6), blank(6)]}]))
+    expect_counts(student, torch.optim.Adagrad(rising(half, [blank(2, 2, frozen=True)])))
+    expect_counts(student, torch.optim.AdamW(rising([], [blank(6), blank(6)])))

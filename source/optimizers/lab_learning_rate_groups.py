@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import io
 import threading
 import urllib.request
@@ -324,6 +325,7 @@ def show_groups(build_finetune_adamw: Callable, group_summary: Callable) -> None
     print(f"{'model':20}{'head':14}{'in backbone':>12}{'in head':>12}{'in no group':>14}", *rows, sep="\n")
 
 
+@functools.cache
 def _architecture(name: str) -> nn.Module:
     build = getattr(torchvision.models, name)
     if name.startswith("regnet"):  # its constructor computes with tensors, so it needs real ones
