@@ -6,5 +6,30 @@ figures in a module of its own, such as ``lab_build_optimizers``.
 
 from lab_build_optimizers import plot_decay_pull, plot_valley
 from lab_checks import ChecksFailed, check
+from lab_three_way_race import (
+    blobs,
+    deep_classifier,
+    plot_early_gap,
+    plot_problems,
+    plot_races,
+    plot_tuning,
+    progress,
+    shallow_classifier,
+    spirals,
+)
 
-__all__ = ["ChecksFailed", "check", "plot_decay_pull", "plot_valley"]
+__all__ = [
+    "ChecksFailed",
+    "blobs",
+    "check",
+    "deep_classifier",
+    "plot_decay_pull",
+    "plot_early_gap",
+    "plot_problems",
+    "plot_races",
+    "plot_tuning",
+    "plot_valley",
+    "progress",
+    "shallow_classifier",
+    "spirals",
+]
