@@ -18,8 +18,7 @@ from autograder.student import AxesDescription, ModuleDescription, look_at
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 
 # How far a right answer may be from the reference, relative to max(1, |value|).
-# Measured on the problems below with 24 seeds each: 1, 2 and 4 threads, the foreach, fused and plain implementations, gradients set
-# to None and to zero, F.cross_entropy, nn.CrossEntropyLoss and log_softmax + nll_loss, shuffled rows.
+# Measured TODO
 # Largest deviation found: TODO
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
 
@@ -147,7 +146,8 @@ def plain_sgd(model: nn.Module) -> torch.optim.Optimizer:
 
 
 def sgd_with_momentum(model: nn.Module) -> torch.optim.Optimizer:
-    return SGD(model.parameters(), lr=0.05, momentum=0.8)
+    """Fast enough to swing past the minimum: the loss also rises on the way."""
+    return SGD(model.parameters(), lr=0.4, momentum=0.8)
 
 
 def adam(model: nn.Module) -> torch.optim.Optimizer:
@@ -307,15 +307,11 @@ def curve_of(curves: dict, racer: str) -> object:
 
 
 def expect_racer(student, racer: str) -> None:
-    """One optimizer's curves on three problems."""
-    for kind, seed, dtype in (
-        ("tanh", 21, torch.float64),
-        ("residual", 22, torch.float64),
-        ("tanh", 23, torch.float32),
-    ):
+    """One optimizer's curves on two problems."""
+    for kind, seed, dtype in (("tanh", 21, torch.float64), ("residual", 22, torch.float32)):
         problem = make_problem(kind, seed, dtype)
-        wanted = reference_curve(problem, racer, 30)
-        expect_curve(curve_of(race(student, problem, 30), racer), wanted, dtype, f"the loss of {racer}")
+        wanted = reference_curve(problem, racer, 20)
+        expect_curve(curve_of(race(student, problem, 20), racer), wanted, dtype, f"the loss of {racer}")
 
 
 @check("test_three_way_race", 0.5, "The keys are the names of the three classes. What is the default of steps?")
