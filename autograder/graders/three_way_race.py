@@ -1,9 +1,10 @@
 """Hidden checks of 4-three-way-race."""
 
+import contextlib
 import copy
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,14 +14,17 @@ from autograder.checks import check
 from autograder.expect import expect_number, names, tell
 from autograder.guest.describe import NewAxes
 from autograder.guest.models_three_way_race import Residual
+from autograder.sandbox import StudentFault
 from autograder.student import AxesDescription, ModuleDescription, look_at
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 
 # How far a right answer may be from the reference, relative to max(1, |value|).
-# Measured TODO
-# Largest deviation found: TODO
-TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
+# Measured on these kinds of problems and optimizers, 24 seeds each: 1, 2 and 4 threads; plain, foreach and fused steps;
+# gradients set to None and to zero; cross_entropy, nll_loss, logsumexp, one-hot targets, sum / n; shuffled rows.
+# Largest deviation found: 5e-15 in a loss and 1e-14 in a parameter in float64, 1.0e-6 and 2.1e-6 in float32.
+# (Losses kept in a float32 tensor are off by up to 6e-8; the smallest mistake leaves 1e-5.)
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 3e-5}
 
 
 # --- Problems and their reference runs ----------------------------------------------------------------------------
@@ -41,7 +45,6 @@ def make_model(kind: str) -> nn.Module:
 class Problem:
     """A classifier with its first weights, and the data to train it on."""
 
-    name: str
     model: nn.Module
     X: torch.Tensor
     y: torch.Tensor
@@ -65,7 +68,7 @@ def make_problem(kind: str, seed: int, dtype: torch.dtype = torch.float64, sampl
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(draw(*parameter.shape) * (0.7 if kind == "no activation" else 1))
-    return Problem(f"a {dtype} model", model.to(dtype), X.to(dtype), y)
+    return Problem(model.to(dtype), X.to(dtype), y)
 
 
 def run(
@@ -91,7 +94,7 @@ def is_close(found: float, wanted: float, tolerance: float) -> bool:
 
 def expect_list_of_floats(found: object, steps: int, what: str) -> None:
     assert type(found) is list, f"expected {what} to be a list, found {tell(found)}"
-    assert len(found) == steps, f"expected {what} to have {steps} entries for steps={steps}, found {len(found)}"
+    assert len(found) == steps, f"expected {what} to have length {steps} for steps={steps}, found length {len(found)}"
     odd = [(place, loss) for place, loss in enumerate(found) if type(loss) is not float]
     assert not odd, f"expected {what} to hold Python floats, found {tell(odd[0][1])} at index {odd[0][0]}"
 
@@ -101,23 +104,26 @@ def as_numbers(found: object, steps: int, what: str) -> list[float]:
     if isinstance(found, torch.Tensor) and found.ndim == 1 and not found.is_complex():
         found = found.tolist()
     assert isinstance(found, (list, tuple)), f"expected {what} to be a list of losses, found {tell(found)}"
-    assert len(found) >= steps - 1, f"expected {what} to have {steps} entries for steps={steps}, found {len(found)}"
+    assert len(found) >= max(1, steps - 1), (
+        f"expected {what} to have length {steps} for steps={steps}, found length {len(found)}"
+    )
     return [expect_number(loss, f"each entry of {what}") for loss in found[:steps]]
 
 
-def expect_curve(found: object, wanted: list[float], dtype: torch.dtype, what: str) -> None:
+def expect_curve(found: object, wanted: list[float], dtype: torch.dtype, what: str, entries: int | None = None) -> None:
+    """The first ``entries`` losses (by default all) are right."""
     numbers = as_numbers(found, len(wanted), what)
     tolerance = TOLERANCE[dtype]
-    wrong = [i for i, loss in enumerate(numbers) if not is_close(loss, wanted[i], tolerance)]
+    wrong = [i for i, loss in enumerate(numbers[:entries]) if not is_close(loss, wanted[i], tolerance)]
     if not wrong:
         return
     first = wrong[0]
-    message = f"expected {what} to be {wanted[first]:.6g} at step {first}, found {numbers[first]:.6g}"
+    digits = 6 if f"{wanted[first]:.6g}" != f"{numbers[first]:.6g}" else 9
+    message = f"expected {what} to be {wanted[first]:.{digits}g} at step {first}, found {numbers[first]:.{digits}g}"
     if first:
         message += f" (step{'s 0 to ' if first > 1 else ' '}{first - 1} agree{'' if first > 1 else 's'})"
-    later = list(zip(numbers, wanted[1:], strict=False))
-    if first == 0 and all(is_close(loss, after, tolerance) for loss, after in later):
-        message += ", which is the loss at step 1: each entry is one step late"
+    if len(wanted) > 1 and is_close(numbers[0], wanted[1], tolerance):
+        message += ", which is the loss at step 1: it comes one step late"
     raise AssertionError(message)
 
 
@@ -134,6 +140,24 @@ def expect_parameters(found: object, wanted: nn.Module, before: nn.Module, dtype
             (untouched if torch.equal(now, start[name]) else wrong).append(name)
     assert not untouched, f"expected {what}, found unchanged: {names(untouched)}"
     assert not wrong, f"expected {what}, found other values in {names(wrong)}"
+
+
+def keys_of(found: Iterable[object]) -> str:
+    return names((key if isinstance(key, str) else tell(key) for key in found), 4) or "nothing"
+
+
+@contextlib.contextmanager
+def mentioning_train(student, problem: Problem, make_optimizer: "MakeOptimizer", steps: int) -> Iterator[None]:
+    """What builds on train fails along with it: then say so."""
+    try:
+        yield
+    except AssertionError as error:
+        case = Training(problem, make_optimizer, steps)
+        try:
+            expect_curve(case.ask(student)[0], case.reference[0], problem.X.dtype, "the loss")
+        except (AssertionError, StudentFault):
+            raise AssertionError(f"{error}. Your train alone is not right here either: mend it first") from error
+        raise
 
 
 # --- train --------------------------------------------------------------------------------------------------------
@@ -207,22 +231,26 @@ def training(kind, seed, make_optimizer, steps, warm=0, dtype=torch.float64, sam
 
 def expect_training(student, case: Training) -> None:
     """The curve is right, and so are the parameters of the given model."""
-    what = f"the loss of {case.problem.name}"
     dtype = case.problem.X.dtype
     found, model = case.ask(student)
-    expect_curve(found, case.reference[0], dtype, what)
+    expect_curve(found, case.reference[0], dtype, "the loss")
     after = f"the given model as {case.steps} steps of the given optimizer leave it"
     expect_parameters(look_at(student, model), case.reference[1], case.before, dtype, after)
 
 
-@check("test_train", 0.5, "A tensor has a method that gives its one value as a Python number. Count your entries, too.")
+@check(
+    "test_train",
+    0.5,
+    "A tensor has a method that gives its one value as a Python number. Count your entries, too.",
+    seconds=10,
+)
 def test_train_returns_floats(student):
     """train returns a list of Python floats, one for each step."""
     for case in (training("one layer", 1, plain_sgd, 1), training("tanh", 2, adam, 7)):
         expect_list_of_floats(case.ask(student)[0], case.steps, "the result of train")
 
 
-@check("test_train", 0.5, "What is the value of steps when a call does not name it?")
+@check("test_train", 0.5, "What is the value of steps when a call does not name it?", seconds=10)
 def test_train_default_steps(student):
     """train takes 100 steps by default."""
     case = training("one layer", 3, plain_sgd, 100)
@@ -233,7 +261,12 @@ def test_train_default_steps(student):
     assert length == 100, f"expected 100 losses from train(model, optimizer, X, y), found {length}"
 
 
-@check("test_train", 0.5, "Which loss do you write down: of which rows, on what output of the model, before or after?")
+@check(
+    "test_train",
+    0.5,
+    "Which loss do you write down: of which rows, on what output of the model, before or after?",
+    seconds=10,
+)
 def test_train_first_loss(student):
     """The first entry is the cross-entropy of all the data before the first step."""
     for case in (
@@ -243,10 +276,15 @@ def test_train_first_loss(student):
     ):
         found, _ = case.ask(student)
         what = f"the loss of all {len(case.problem.y)} samples"
-        expect_curve(as_numbers(found, 2, "the result of train")[:1], case.reference[0][:1], torch.float64, what)
+        expect_curve(found, case.reference[0], torch.float64, what, entries=1)
 
 
-@check("test_train", 0.5, "Each step needs the gradient of its own loss alone, and the optimizer takes it as it is.")
+@check(
+    "test_train",
+    0.5,
+    "Each step needs the gradient of its own loss alone, and the optimizer takes it as it is.",
+    seconds=10,
+)
 def test_train_curve(student):
     """Each further entry is the loss before that step."""
     for case in (
@@ -255,10 +293,15 @@ def test_train_curve(student):
         training("tanh", 9, adam, 8, dtype=torch.float32),
     ):
         found, _ = case.ask(student)
-        expect_curve(found, case.reference[0], case.problem.X.dtype, f"the loss of {case.problem.name}")
+        expect_curve(found, case.reference[0], case.problem.X.dtype, "the loss")
 
 
-@check("test_train", 0.5, "Whoever calls train wants that very model trained: neither a copy of it nor a fresh one.")
+@check(
+    "test_train",
+    0.5,
+    "Whoever calls train wants that very model trained: neither a copy of it nor a fresh one.",
+    seconds=10,
+)
 def test_train_trains_the_model(student):
     """train trains the model that it is given, by exactly that many steps."""
     for case in (training("tanh", 10, plain_sgd, 1), training("residual", 11, adam, 5)):
@@ -267,7 +310,12 @@ def test_train_trains_the_model(student):
         expect_parameters(look_at(student, model), case.reference[1], case.before, torch.float64, after)
 
 
-@check("test_train", 0.5, "The optimizer may hold a part of the model, settings of its own and a memory of past steps.")
+@check(
+    "test_train",
+    0.5,
+    "The optimizer may hold a part of the model, settings of its own and a memory of past steps.",
+    seconds=10,
+)
 def test_train_leaves_the_optimizer_alone(student):
     """Nothing but the given optimizer's own steps changes the model."""
     for case in (
@@ -302,7 +350,7 @@ def race(student, problem: Problem, steps: int, model: nn.Module | None = None) 
 
 def curve_of(curves: dict, racer: str) -> object:
     found = curves.get(racer)
-    assert racer in curves, f"expected a curve under the key {racer!r}, found the keys {names(map(tell, curves), 4)}"
+    assert racer in curves, f"expected a curve under the key {racer}, found the keys {keys_of(curves)}"
     return found
 
 
@@ -310,11 +358,14 @@ def expect_racer(student, racer: str) -> None:
     """One optimizer's curves on two problems."""
     for kind, seed, dtype in (("tanh", 21, torch.float64), ("residual", 22, torch.float32)):
         problem = make_problem(kind, seed, dtype)
-        wanted = reference_curve(problem, racer, 20)
-        expect_curve(curve_of(race(student, problem, 20), racer), wanted, dtype, f"the loss of {racer}")
+        with mentioning_train(student, problem, RACERS[racer], 20):
+            found = curve_of(race(student, problem, 20), racer)
+            expect_curve(found, reference_curve(problem, racer, 20), dtype, f"the loss of {racer}")
 
 
-@check("test_three_way_race", 0.5, "The keys are the names of the three classes. What is the default of steps?")
+@check(
+    "test_three_way_race", 0.5, "The keys are the names of the three classes. What is the default of steps?", seconds=10
+)
 def test_race_is_a_dict_of_curves(student):
     """three_way_race returns a dict of SGD, Adam and AdamW, each a list of floats."""
     problem = make_problem("one layer", 24)
@@ -325,42 +376,65 @@ def test_race_is_a_dict_of_curves(student):
         for racer in RACERS:
             expect_list_of_floats(curve_of(curves, racer), steps, f"the curve of {racer}")
         extra = [key for key in curves if key not in RACERS]
-        assert not extra, f"expected the keys 'SGD', 'Adam' and 'AdamW' alone, found also {names(map(tell, extra))}"
+        assert not extra, f"expected the keys SGD, Adam and AdamW alone, found also {keys_of(extra)}"
 
 
 @check(
-    "test_three_way_race", 0.5, "The three runs must differ in nothing but the optimizer: who has moved the weights?"
+    "test_three_way_race",
+    0.5,
+    "The three runs must differ in nothing but the optimizer: who has moved the weights?",
+    seconds=10,
 )
 def test_race_starts_at_the_same_place(student):
     """All three start with the same weights, those of the given model."""
     for kind, seed in (("tanh", 25), ("residual", 26)):
         problem = make_problem(kind, seed)
         curves = race(student, problem, 4)
-        for racer in RACERS:
-            numbers = as_numbers(curve_of(curves, racer), 4, f"the curve of {racer}")
-            wanted = reference_curve(problem, racer, 4)[:1]
-            expect_curve(numbers[:1], wanted, torch.float64, f"the first loss of {racer}")
+        for racer, make_optimizer in RACERS.items():
+            with mentioning_train(student, problem, make_optimizer, 4):
+                wanted = reference_curve(problem, racer, 4)
+                expect_curve(curve_of(curves, racer), wanted, torch.float64, f"the loss of {racer}", entries=1)
 
 
-@check("test_three_way_race", 0.5, "Compare every setting with the task. Does this run have a model of its own?")
+@check(
+    "test_three_way_race",
+    0.5,
+    "Compare every setting with the task. Does this run have a model of its own?",
+    seconds=10,
+)
 def test_race_sgd(student):
     """SGD races with lr 0.01 and momentum 0.9."""
     expect_racer(student, "SGD")
 
 
-@check("test_three_way_race", 0.5, "Compare every setting with the task. Does this run have a model of its own?")
+@check(
+    "test_three_way_race",
+    0.5,
+    "Compare every setting with the task. Does this run have a model of its own?",
+    seconds=10,
+)
 def test_race_adam(student):
     """Adam races with lr 0.001 and no weight decay."""
     expect_racer(student, "Adam")
 
 
-@check("test_three_way_race", 0.5, "Compare every setting with the task. Does this run have a model of its own?")
+@check(
+    "test_three_way_race",
+    0.5,
+    "Compare every setting with the task. Does this run have a model of its own?",
+    seconds=10,
+)
 def test_race_adamw(student):
     """AdamW races with lr 0.001 and weight decay 0.01."""
     expect_racer(student, "AdamW")
 
 
-@check("test_three_way_race", 0.5, "A second name for an object is not a copy, and copy.copy copies no weights.")
+@check(
+    "test_three_way_race",
+    0.5,
+    "A second name for an object is not a copy, and copy.copy copies no weights.",
+    seconds=10,
+)
 def test_race_leaves_the_model(student):
     """The given model is left as it was."""
     for kind, seed in (("tanh", 27), ("residual", 28)):
@@ -525,8 +599,8 @@ def report(student, case: str) -> dict:
 
 def expect_entry(student, case: str, key: str) -> None:
     found = report(student, case)
-    assert key in found, f"expected an entry {key!r}, found the keys {names(map(tell, found))}"
-    number = expect_number(found[key], f"the entry {key!r}".replace("'", ""))
+    assert key in found, f"expected the key {key}, found the keys {keys_of(found)}"
+    number = expect_number(found[key], f"race_report, under {key},")
     wanted = true_report(REPORTS[case])[key]
     assert abs(number - wanted) <= 1e-5, f"with {case}, expected {key} to be {wanted:.4g}, found {number:.4g}"
 
@@ -537,7 +611,7 @@ def test_report_form(student):
     found = student.race_report(REPORTS["AdamW below Adam"])
     assert type(found) is dict, f"expected race_report to return a dict, found {tell(found)}"
     wanted = {"adam_adamw_gap", "sgd_lag"}
-    assert set(found) == wanted, f"expected the keys adam_adamw_gap and sgd_lag, found {names(map(tell, found), 4)}"
+    assert set(found) == wanted, f"expected the keys adam_adamw_gap and sgd_lag, found {keys_of(found)}"
     for key in sorted(wanted):
         assert type(found[key]) is float, f"expected {key} to be a float, found {tell(found[key])}"
 
@@ -581,16 +655,24 @@ def expect_best(student, problem: Problem, lrs: list[float] | tuple[float, ...],
     found = student.tune_sgd(model, problem.X, problem.y, lrs, steps=steps)
     finals = {lr: final_loss(problem, lr, steps) for lr in lrs}
     wanted = min((lr for lr in lrs if math.isfinite(finals[lr])), key=finals.__getitem__)
-    call = f"of lrs {', '.join(f'{lr:g}' for lr in lrs)} with steps={steps}"
-    assert type(found) in (int, float), f"expected tune_sgd to return a number {call}, found {tell(found)}"
-    chosen = [lr for lr in lrs if math.isclose(lr, found, rel_tol=1e-9)]
-    assert chosen, f"expected one of the learning rates {call}, found {found:.6g}"
+    call = f"of lrs {', '.join(f'{lr:g}' for lr in lrs)}, for steps={steps},"
     ends = {lr: f"final loss {finals[lr]:.3g}" for lr in lrs}
-    assert chosen[0] == wanted, f"expected {wanted:g} ({ends[wanted]}) {call}, found {chosen[0]:g} ({ends[chosen[0]]})"
+    with mentioning_train(student, problem, lambda model: SGD(model.parameters(), lr=wanted, momentum=0.9), steps):
+        assert type(found) in (int, float), f"expected one of the learning rates {call} found {tell(found)}"
+        chosen = [lr for lr in lrs if math.isclose(lr, found, rel_tol=1e-9)]
+        assert chosen, f"expected one of the learning rates {call} found {found:.6g}"
+        assert chosen[0] == wanted, (
+            f"expected {wanted:g} ({ends[wanted]}) {call} found {chosen[0]:g} ({ends[chosen[0]]})"
+        )
     return model
 
 
-@check("test_tune_sgd", 0.5, "Look at the last entry of each curve alone, and return the rate, not its loss or place.")
+@check(
+    "test_tune_sgd",
+    0.5,
+    "Look at the last entry of each curve alone, and return the rate, not its loss or place.",
+    seconds=10,
+)
 def test_tune_finds_the_best(student):
     """tune_sgd returns the learning rate of lrs whose final loss is lowest."""
     for seed, lrs, steps in (
@@ -602,7 +684,7 @@ def test_tune_finds_the_best(student):
         expect_best(student, make_problem("tanh", seed), lrs, steps)
 
 
-@check("test_tune_sgd", 0.5, "Which optimizer, with which momentum, for how many steps?")
+@check("test_tune_sgd", 0.5, "Which optimizer, with which momentum, for how many steps?", seconds=10)
 def test_tune_settings(student):
     """tune_sgd runs SGD with momentum 0.9, for as many steps as it is told."""
     for seed, lrs, steps in (
@@ -612,15 +694,15 @@ def test_tune_settings(student):
         expect_best(student, make_problem("tanh", seed), lrs, steps)
 
 
-@check("test_tune_sgd", 0.5, "What does Python say to float('nan') < 1.0, and to 1.0 < float('nan')?")
+@check("test_tune_sgd", 0.5, "What does Python say to float('nan') < 1.0, and to 1.0 < float('nan')?", seconds=10)
 def test_tune_ignores_diverged_runs(student):
     """A run that diverged never wins, wherever it stands in lrs."""
-    problem = make_problem("no activation", 0)
+    problem = make_problem("no activation", 0, torch.float32)
     for lrs in ([1000.0, 0.0005, 0.002], [0.0005, 1000.0, 0.002, 0.001], (0.002, 0.0005, 1e6)):
         expect_best(student, problem, lrs, 10)
 
 
-@check("test_tune_sgd", 0.5, "Who has trained the model before the second learning rate gets its turn?")
+@check("test_tune_sgd", 0.5, "Who has trained the model before the second learning rate gets its turn?", seconds=10)
 def test_tune_starts_each_run_anew(student):
     """Each run starts from a copy of the given model, which is left as it was."""
     for seed, lrs, steps in ((39, [5.0, 1.0, 0.1, 0.3], 15), (26, [0.6, 0.02, 0.2, 2.0], 8)):

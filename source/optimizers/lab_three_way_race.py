@@ -405,7 +405,8 @@ def plot_tuning(train: Callable, tune_sgd: Callable | None = None, hidden_layers
     finals = {}
     try:
         best = tune_sgd(model, *data, list(rates["SGD"])) if tune_sgd else None
-        for name, rate in progress([(name, rate) for name in rates for rate in rates[name]]):
+        runs = [(name, rate) for name in rates for rate in rates[name]]
+        for name, rate in progress(runs):
             own = copy.deepcopy(model)
             settings = {"momentum": 0.9} if name == "SGD" else {}
             optimizer = getattr(torch.optim, name)(own.parameters(), lr=rate, **settings)
