@@ -346,7 +346,7 @@ def _two_panels(left: str, right: str) -> tuple[Axes, Axes]:
 
 def _not_yet(names: str) -> None:
     """Say what is missing, and show no half-drawn figure."""
-    plt.close()
+    plt.close("all")
     print(f"The figure appears here once {names}.")
 
 
@@ -415,12 +415,12 @@ def plot_tuning(train: Callable, tune_sgd: Callable | None = None, hidden_layers
         star = finals["SGD", best] if tune_sgd else None
     except Exception:
         return _not_yet("train and tune_sgd work" if tune_sgd else "train works")
-    axes = plt.subplots(figsize=(6, 3.6), gridspec_kw={"left": 0.13, "bottom": 0.16})[1]
+    axes = plt.subplots(figsize=(8, 3.4), gridspec_kw={"left": 0.09, "right": 0.72, "bottom": 0.17})[1]
     for name, style in (("SGD", "o-"), ("Adam", "s--")):
         axes.semilogx(rates[name], [finals[name, rate] for rate in rates[name]], style, label=name)
-    axes.axhline(math.log(3), color="0.6", linewidth=0.8, linestyle=":", label="log 3: nothing learnt")
+    axes.axhline(math.log(3), color="0.6", linewidth=0.8, linestyle=":", label="log 3")
     if star is not None:
         axes.plot(best, star, "k*", markersize=13, label=f"your tune_sgd: {best:g}")
     axes.set_title(f"{hidden_layers} hidden layers, 100 steps", fontsize="medium")
     axes.set(xlabel="learning rate", ylabel="final loss", ylim=(-0.08, 1.58))
-    axes.legend(fontsize="small", loc="center left")
+    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.02, 0.5))
