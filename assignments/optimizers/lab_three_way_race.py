@@ -1,0 +1,426 @@
+"""Lesson 4, three-way race: its problems, public checks and figures."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import nn
+
+from lab_checks import CannotRun, Wrong, public_check
+
+Item = TypeVar("Item")
+Curves = dict[str, list[float]]
+
+# --- Problems --------------------------------------------------------------------------------------------------------
+
+
+def spirals() -> tuple[torch.Tensor, torch.Tensor]:
+    """120 points of the plane on three arms of a spiral: X of shape (120, 2), and y, the number of each point's arm."""
+    random = torch.Generator().manual_seed(0)
+    y = torch.arange(120) % 3
+    radius = 0.1 + 0.9 * torch.rand(120, generator=random)
+    angle = 4 * radius + y * (2 * math.pi / 3) + 0.15 * torch.randn(120, generator=random)
+    return 2 * torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1), y
+
+
+def blobs() -> tuple[torch.Tensor, torch.Tensor]:
+    """120 points of the plane in three round heaps: X of shape (120, 2), and y, the number of each point's heap."""
+    random = torch.Generator().manual_seed(0)
+    y = torch.arange(120) % 3
+    angle = y * (2 * math.pi / 3)
+    return 2 * torch.stack([angle.cos(), angle.sin()], dim=1) + torch.randn(120, 2, generator=random), y
+
+
+def deep_classifier(hidden_layers: int = 5, seed: int = 0) -> nn.Sequential:
+    """Hidden layers of 64 units with ReLU between 2 inputs and 3 classes, as torch initialises them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layers: list[nn.Module] = []
+        for number in range(hidden_layers):
+            layers += [nn.Linear(64 if number else 2, 64), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(64, 3))
+
+
+def shallow_classifier(seed: int = 0) -> nn.Linear:
+    """One linear layer from 2 inputs to 3 classes (softmax regression), as torch initialises it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Linear(2, 3)
+
+
+def progress(items: Sequence[Item], patience: float = 5.0) -> Iterator[Item]:
+    """Yield the items; if that takes longer than ``patience`` seconds, show how many are done."""
+    started = shown = time.monotonic()
+    width = 0
+    for done, item in enumerate(items):
+        now = time.monotonic()
+        if now - started > patience and now - shown > 0.5:
+            text = f"{done} of {len(items)} done, {now - started:.0f} s"
+            width = max(width, len(text))
+            print(f"\r{text:{width}}", end="", flush=True)
+            shown = now
+        yield item
+    if width:
+        print(f"\r{'':{width}}\r", end="", flush=True)
+
+
+# --- Public checks ---------------------------------------------------------------------------------------------------
+
+
+def _tiny() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """A model of 2 inputs and 3 classes, and a few points."""
+    X, y = blobs()
+    return shallow_classifier(seed=1), X[:20], y[:20]
+
+
+def _weights(model: nn.Module) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def _are_same(some: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
+    return all(torch.equal(one, other) for one, other in zip(some, others, strict=True))
+
+
+def _numbers(found: object) -> list[float]:
+    if not isinstance(found, list) or not all(isinstance(loss, float) for loss in found) or not found:
+        raise CannotRun("there is no list of floats to look at")
+    return found
+
+
+@public_check("train", hint="append one number at each step; loss.item() turns a tensor into a float.")
+def train_list(train):
+    """With steps=5 it returns a list of 5 floats."""
+    model, X, y = _tiny()
+    losses = train(model, torch.optim.SGD(model.parameters(), lr=0.1), X, y, steps=5)
+    if type(losses) is not list:
+        raise Wrong("a list", losses if losses is None else f"a {type(losses).__name__}")
+    kinds = sorted({type(loss).__name__ for loss in losses})
+    if len(losses) != 5 or kinds != ["float"]:
+        raise Wrong("5 entries of type float", f"{len(losses)} entries of type {', '.join(kinds) or 'nothing'}")
+
+
+@public_check(
+    "train", hint="write the loss down before the step: all rows of X, cross-entropy on the model's own output."
+)
+def train_first(train):
+    """The first entry is the loss of the model as it came."""
+    model, X, y = _tiny()
+    expected = nn.functional.cross_entropy(model(X), y).item()
+    losses = _numbers(train(model, torch.optim.SGD(model.parameters(), lr=0.1), X, y, steps=3))
+    if not abs(losses[0] - expected) <= 1e-4:
+        raise Wrong(round(expected, 4), round(losses[0], 4))
+
+
+@public_check("train", hint="backward() adds to .grad: each step needs a gradient of its own.")
+def train_in_two_parts(train):
+    """A training of 6 steps does the same as one of 3 steps, empty gradients, and 3 more steps."""
+    model, X, y = _tiny()
+    other = copy.deepcopy(model)
+    in_one = _numbers(train(model, torch.optim.SGD(model.parameters(), lr=0.3), X, y, steps=6))
+    optimizer = torch.optim.SGD(other.parameters(), lr=0.3)
+    in_two = _numbers(train(other, optimizer, X, y, steps=3))[:3]
+    optimizer.zero_grad()
+    in_two += _numbers(train(other, optimizer, X, y, steps=3))[:3]
+    if not abs(in_one[-1] - in_two[-1]) <= 1e-4:
+        raise Wrong(f"last loss {in_two[-1]:.4f}, as in two parts", f"{in_one[-1]:.4f} in one")
+
+
+@public_check("train", hint="train the model that was given, with the optimizer that was given, and make no others.")
+def train_moves_the_model(train):
+    """The given model moves, and with lr=0 it does not."""
+    for lr in (0.1, 0.0):
+        model, X, y = _tiny()
+        before = _weights(model)
+        train(model, torch.optim.SGD(model.parameters(), lr=lr), X, y, steps=3)
+        if _are_same(before, _weights(model)) != (lr == 0):
+            moved = {True: "weights that moved", False: "the weights as they were"}
+            raise Wrong(f"{moved[lr > 0]} (lr={lr:g})", moved[lr == 0])
+
+
+def _tiny_race(three_way_race: Callable) -> Curves:
+    curves = three_way_race(*_tiny(), steps=4)
+    if not isinstance(curves, dict) or set(curves) != {"SGD", "Adam", "AdamW"}:
+        raise CannotRun("there are no three curves to look at")
+    return curves
+
+
+@public_check("three_way_race", hint="the keys are the names of the three classes, in this spelling.")
+def race_keys(three_way_race):
+    """It returns a dict with the keys SGD, Adam and AdamW."""
+    curves = three_way_race(*_tiny(), steps=4)
+    if not isinstance(curves, dict):
+        raise Wrong("a dict", curves if curves is None else f"a {type(curves).__name__}")
+    if set(curves) != {"SGD", "Adam", "AdamW"}:
+        raise Wrong("SGD, Adam, AdamW", ", ".join(map(str, curves)))
+
+
+@public_check("three_way_race", hint="use train: it returns such a list.")
+def race_lists(three_way_race):
+    """With steps=4 each curve is a list of 4 floats."""
+    for name, losses in _tiny_race(three_way_race).items():
+        if type(losses) is not list or [type(loss) for loss in losses] != [float] * 4:
+            raise Wrong("a list of 4 floats", f"{losses!r} under {name}")
+
+
+@public_check("three_way_race", hint="when one run has moved the weights, where does the next one start?")
+def race_start(three_way_race):
+    """The three curves start with the same loss, and then differ."""
+    curves = _tiny_race(three_way_race)
+    first, last = ({name: _numbers(curves[name])[place] for name in curves} for place in (0, -1))
+    if max(first.values()) - min(first.values()) > 1e-5:
+        raise Wrong("one first loss", ", ".join(f"{name} {loss:.4f}" for name, loss in first.items()))
+    if abs(last["SGD"] - last["Adam"]) < 1e-5:
+        raise Wrong("another loss for SGD than for Adam at the end", f"{last['SGD']:.6f} for both")
+
+
+@public_check(
+    "three_way_race", hint="each optimizer needs a copy of its own, and the optimizer must hold that copy's parameters."
+)
+def race_leaves_the_model(three_way_race):
+    """The given model is left as it was."""
+    model, X, y = _tiny()
+    before = _weights(model)
+    three_way_race(model, X, y, steps=2)
+    if not _are_same(before, _weights(model)):
+        raise Wrong("the weights as they were", "weights that moved")
+
+
+_CURVES: Curves = {"one": [1.5, 1.2, 1.0], "other": [1.5, 0.9, 0.4]}
+
+
+def _drawn(plot_race: Callable) -> Axes:
+    figure = Figure()
+    axes = figure.subplots()
+    found = plot_race(_CURVES, ax=axes)
+    if found is not axes:
+        raise CannotRun("ax did not come back")
+    return axes
+
+
+@public_check("plot_race", hint="draw into ax when there is one, and return it.")
+def plot_returns_ax(plot_race):
+    """With an ax it returns this very ax."""
+    axes = Figure().subplots()
+    found = plot_race(_CURVES, ax=axes)
+    if found is not axes:
+        raise Wrong("ax itself", found if found is None else f"a {type(found).__name__}")
+
+
+@public_check("plot_race", hint="when ax is None, make new Axes: plt.subplots() returns a figure and its Axes.")
+def plot_makes_axes(plot_race):
+    """Without an ax it returns new Axes."""
+    already = plt.get_fignums()
+    try:
+        found = plot_race(_CURVES)
+    finally:
+        for number in set(plt.get_fignums()) - set(already):  # a check shows no figure
+            plt.close(number)
+    if not isinstance(found, Axes):
+        raise Wrong("Axes", found if found is None else f"a {type(found).__name__}")
+
+
+@public_check(
+    "plot_race", hint="one line for each curve, with label=; its points are the steps 0, 1, 2 and the losses."
+)
+def plot_lines(plot_race):
+    """Curves called one and other become two lines with these names, from step 0 on."""
+    axes = _drawn(plot_race)
+    lines = {line.get_label(): line for line in axes.lines if not str(line.get_label()).startswith("_")}
+    legend = axes.get_legend()
+    if not lines and legend is not None:  # the names may be in the legend alone
+        lines = {text.get_text(): line for text, line in zip(legend.get_texts(), axes.lines, strict=False)}
+    if sorted(map(str, lines)) != sorted(_CURVES):
+        raise Wrong("one, other", ", ".join(map(str, lines)) or "no line with a label")
+    for name, losses in _CURVES.items():
+        points = [(float(x), float(y)) for x, y in zip(*lines[name].get_data(), strict=True)]
+        if points != [(float(step), loss) for step, loss in enumerate(losses)]:
+            raise Wrong(f"points (0, 1.5), (1, {losses[1]}), (2, {losses[2]}) for {name}", f"{points}")
+
+
+@public_check("plot_race", hint="Axes have methods set_xlabel, set_ylabel and legend.")
+def plot_names(plot_race):
+    """Both axes have a label, and there is a legend."""
+    axes = _drawn(plot_race)
+    there = {"x label": axes.get_xlabel(), "y label": axes.get_ylabel(), "legend": axes.get_legend()}
+    missing = [name for name, value in there.items() if not value]
+    if missing:
+        raise Wrong("x label, y label and legend", f"no {' and no '.join(missing)}")
+
+
+_RACE: Curves = {
+    "SGD": [1.5] * 11 + [0.25],
+    "Adam": [1.0, 0.75] + [0.5] * 10,
+    "AdamW": [1.0, 0.875] + [0.5] * 8 + [1.5, 0.5],
+}
+
+
+def _entry(race_report: Callable, key: str) -> float:
+    found = race_report(_RACE)
+    if not isinstance(found, dict) or not isinstance(found.get(key), float):
+        raise CannotRun(f"there is no float under {key}")
+    return found[key]
+
+
+@public_check("race_report", hint="two entries: {'adam_adamw_gap': ..., 'sgd_lag': ...}, each a float.")
+def report_keys(race_report):
+    """It returns a dict of two floats, adam_adamw_gap and sgd_lag."""
+    found = race_report(_RACE)
+    if not isinstance(found, dict):
+        raise Wrong("a dict", found if found is None else f"a {type(found).__name__}")
+    kinds = {key: type(value).__name__ for key, value in found.items()}
+    if kinds != {"adam_adamw_gap": "float", "sgd_lag": "float"}:
+        raise Wrong("adam_adamw_gap a float, sgd_lag a float", ", ".join(f"{k} a {v}" for k, v in kinds.items()))
+
+
+@public_check("race_report", hint="a distance has no sign, and the step with index 10 is the eleventh.")
+def report_gap(race_report):
+    """Curves that differ by 0.125 at step 1, and by 1 at step 10, have a gap of 0.125."""
+    gap = _entry(race_report, "adam_adamw_gap")
+    if not abs(gap - 0.125) <= 1e-5:
+        raise Wrong(0.125, gap)
+
+
+@public_check("race_report", hint="SGD minus Adam, the last entries.")
+def report_lag(race_report):
+    """When SGD ends at 0.25 and Adam at 0.5, the lag is -0.25."""
+    lag = _entry(race_report, "sgd_lag")
+    if not abs(lag + 0.25) <= 1e-5:
+        raise Wrong(-0.25, lag)
+
+
+@public_check("tune_sgd", hint="return the learning rate, as it stands in lrs.")
+def tune_one(tune_sgd):
+    """With a single learning rate in lrs, it returns that one."""
+    found = tune_sgd(*_tiny(), [0.0625], steps=3)
+    if found != 0.0625:
+        raise Wrong(0.0625, found)
+
+
+@public_check("tune_sgd", hint="the last entry of a curve is its final loss; the lowest wins.")
+def tune_best(tune_sgd):
+    """On an easy problem, 0.1 beats 0.00001 and 0.0001."""
+    found = tune_sgd(*_tiny(), [0.00001, 0.1, 0.0001], steps=10)
+    if found != 0.1:
+        raise Wrong(0.1, found)
+
+
+@public_check("tune_sgd", hint="a comparison with NaN is always False: sort such runs out before you compare.")
+def tune_diverged(tune_sgd):
+    """A learning rate of 10 billion, which ends in NaN, never wins."""
+    X, y = blobs()
+    model = nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 8), nn.Linear(8, 3))
+    found = tune_sgd(model, X[:20], y[:20], [1e10, 0.01], steps=10)
+    if found != 0.01:
+        raise Wrong(0.01, found)
+
+
+@public_check("tune_sgd", hint="each learning rate needs a copy of the model.")
+def tune_leaves_the_model(tune_sgd):
+    """The given model is left as it was."""
+    model, X, y = _tiny()
+    before = _weights(model)
+    tune_sgd(model, X, y, [0.1, 0.2], steps=2)
+    if not _are_same(before, _weights(model)):
+        raise Wrong("the weights as they were", "weights that moved")
+
+
+# --- Figures ---------------------------------------------------------------------------------------------------------
+
+
+def _two_panels(left: str, right: str) -> tuple[Axes, Axes]:
+    """Two empty Axes side by side. (A fixed margin: automatic layout takes longer than the drawing.)"""
+    room = {"left": 0.08, "right": 0.98, "bottom": 0.17, "top": 0.88, "wspace": 0.25}
+    panels = plt.subplots(1, 2, figsize=(9.5, 3.4), gridspec_kw=room)[1]
+    for axes, title in zip(panels, (left, right), strict=True):
+        axes.set_title(title, fontsize="medium")
+    return panels[0], panels[1]
+
+
+def _not_yet(names: str) -> None:
+    """Say what is missing, and show no half-drawn figure."""
+    plt.close("all")
+    print(f"The figure appears here once {names}.")
+
+
+def plot_problems() -> None:
+    """Draw the two data sets."""
+    panels = _two_panels("spirals, for the deep classifier", "blobs, for the shallow classifier")
+    for axes, (X, y) in zip(panels, (spirals(), blobs()), strict=True):
+        for number, marker in enumerate("o^s"):
+            axes.scatter(*X[y == number].T, s=16, marker=marker, label=f"class {number}")
+        axes.set(xlabel="first feature", ylabel="second feature", aspect="equal", adjustable="datalim")
+    panels[0].legend(fontsize="small")
+
+
+def plot_races(three_way_race: Callable, plot_race: Callable) -> dict[str, Curves] | None:
+    """Run both races, draw them with your plot_race, and return the curves of each."""
+    races = {}
+    for axes, name, model, data in zip(
+        _two_panels("deep classifier, spirals", "shallow classifier, blobs"),
+        ("deep classifier", "shallow classifier"),
+        (deep_classifier(), shallow_classifier()),
+        (spirals(), blobs()),
+        strict=True,
+    ):
+        try:
+            races[name] = three_way_race(model, *data)
+            plot_race(races[name], ax=axes)
+        except Exception:
+            return _not_yet("three_way_race and plot_race work")
+    return races
+
+
+def plot_early_gap(races: dict[str, Curves] | None, race_report: Callable) -> None:
+    """Draw the first ten steps of Adam and AdamW, and beside them their distance alone; print your reports."""
+    close, far = _two_panels("deep classifier, first ten steps", "|Adam − AdamW|, enlarged")
+    try:
+        for (name, curves), look in zip(races.items(), ("o-", "s--"), strict=True):
+            report = race_report(curves)
+            print(f"{name + ':':19} gap {report['adam_adamw_gap']:.6f}, SGD lag {report['sgd_lag']:+.3f}")
+            adam, adamw = curves["Adam"][:10], curves["AdamW"][:10]
+            gaps = [1e6 * abs(one - other) for one, other in zip(adam, adamw, strict=True)]
+            far.plot(gaps, look, markersize=4, label=name)
+        close.plot(races["deep classifier"]["Adam"][:10], "o-", markersize=9, linewidth=4, alpha=0.4, label="Adam")
+        close.plot(races["deep classifier"]["AdamW"][:10], "x--", label="AdamW")
+    except Exception:
+        return _not_yet("three_way_race, plot_race and race_report work")
+    close.set(xlabel="step", ylabel="loss")
+    far.set(xlabel="step", ylabel="distance in millionths")
+    close.legend()
+    far.legend()
+
+
+def plot_tuning(train: Callable, tune_sgd: Callable | None = None, hidden_layers: int = 5) -> None:
+    """Draw the final loss over the learning rate, for SGD and for Adam; mark the one that your tune_sgd chooses."""
+    model, data = deep_classifier(hidden_layers), spirals()
+    rates = {"SGD": (1e-3, 1e-2, 1e-1, 1.0), "Adam": (1e-4, 1e-3, 1e-2)}
+    finals = {}
+    try:
+        best = tune_sgd(model, *data, list(rates["SGD"])) if tune_sgd else None
+        runs = [(name, rate) for name in rates for rate in rates[name]]
+        for name, rate in progress(runs):
+            own = copy.deepcopy(model)
+            settings = {"momentum": 0.9} if name == "SGD" else {}
+            optimizer = getattr(torch.optim, name)(own.parameters(), lr=rate, **settings)
+            final = float(train(own, optimizer, *data)[-1])
+            finals[name, rate] = final if final < 1.5 else 1.5  # a diverged run, too, belongs at the top edge
+        star = finals["SGD", best] if tune_sgd else None
+    except Exception:
+        return _not_yet("train and tune_sgd work" if tune_sgd else "train works")
+    axes = plt.subplots(figsize=(8, 3.4), gridspec_kw={"left": 0.09, "right": 0.72, "bottom": 0.17})[1]
+    for name, style in (("SGD", "o-"), ("Adam", "s--")):
+        axes.semilogx(rates[name], [finals[name, rate] for rate in rates[name]], style, label=name)
+    axes.axhline(math.log(3), color="0.6", linewidth=0.8, linestyle=":", label="log 3")
+    if star is not None:
+        axes.plot(best, star, "k*", markersize=13, label=f"your tune_sgd: {best:g}")
+    axes.set_title(f"{hidden_layers} hidden layers, 100 steps", fontsize="medium")
+    axes.set(xlabel="learning rate", ylabel="final loss", ylim=(-0.08, 1.58))
+    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.02, 0.5))
