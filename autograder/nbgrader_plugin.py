@@ -133,7 +133,7 @@ class ExecuteInSandbox(Execute):
             self.log.warning("%s needs review: %s", name, grade.reason)
         for cell in nb.cells:
             if notebooks.grade_id(cell) in exercise.points:
-                _show_checks(cell, grade)
+                _show_checks(cell, grade, notes["unreadable"] or "There was trouble on our side.")
         remarks = [*notes["oddities"], *([grade.reason] if grade.reason and grade.status == "graded" else [])]
         if remarks:
             notice = nbformat.v4.new_output(
@@ -170,13 +170,14 @@ class SaveGrades(SaveAutoGrades):
         self.gradebook.db.commit()
 
 
-def _show_checks(cell: NotebookNode, grade: Grade) -> None:
+def _show_checks(cell: NotebookNode, grade: Grade, trouble: str) -> None:
+    """Put the checks below their test cell. What went wrong on our side is for the log, not for the student."""
     name = notebooks.grade_id(cell)
     checks = grade.of_cell(name)
     if grade.status == "graded":
         shown = {"text/plain": feedback.text(name, checks), "text/html": feedback.html(name, checks)}
     else:
-        message = f"{grade.reason} Your instructor will look at it; no points are lost."
+        message = f"{trouble} Your instructor will look at it; no points are lost."
         title = "Not graded yet."
         shown = {"text/plain": f"{title} {message}", "text/html": feedback.notice_html(title, message)}
     cell.outputs = [nbformat.v4.new_output("display_data", shown)]
