@@ -76,7 +76,7 @@ def judge(case: Case) -> Verdict:
     """Grade one case, and compare with what is known."""
     exercise = case.exercise
     if case.specimen is not None:
-        notebook, own_code = case.specimen.notebook(exercise), case.specimen.code
+        notebook, own_code = specimens.without_examples(case.specimen.notebook(exercise)), case.specimen.code
     else:
         notebook, own_code = (specimens.stub if case.kind == STUB else specimens.unchanged)(exercise), ""
     grade = process_grader(False).grade_notebook(notebook, exercise, case.title).grade
