@@ -76,9 +76,10 @@ def judge(case: Case) -> Verdict:
     """Grade one case, and compare with what is known."""
     exercise = case.exercise
     if case.specimen is not None:
-        notebook, own_code = specimens.without_examples(case.specimen.notebook(exercise)), case.specimen.code
+        notebook = specimens.without_examples(case.specimen.notebook(exercise))
     else:
-        notebook, own_code = (specimens.stub if case.kind == STUB else specimens.unchanged)(exercise), ""
+        notebook = (specimens.stub if case.kind == STUB else specimens.unchanged)(exercise)
+    own_code = "\n".join(cell.source for cell in notebook.cells)
     grade = process_grader(False).grade_notebook(notebook, exercise, case.title).grade
     failed = [check.name for check in grade.checks if check.status == "failed"]
     problems = []

@@ -125,7 +125,7 @@ def split_decay_groups(model):
     return decay, no_decay
 
 
-# %% The lists live on from call to call, as default arguments do caught_by="test_split_returns_lists"
+# %% The lists live on from call to call, as default arguments do caught_by="test_split_each_once"
 def split_decay_groups(model, decay=[], no_decay=[]):
     for p in model.parameters():
         if p.requires_grad:
