@@ -33,3 +33,6 @@ c.Autograde.autograde_preprocessors = [
 
 # The executed solutions are committed: leave out what changes at every run.
 c.Execute.record_timing = False
+
+# A cell of the solutions may take long on a busy machine.
+c.Execute.timeout = 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,7 @@ def run_nbgrader(root: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=root,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # threads only slow down models as small as the lessons'
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
