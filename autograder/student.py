@@ -6,6 +6,7 @@ grader's own objects; everything else comes back as a copy or a description.
 
 from __future__ import annotations
 
+import math
 import types
 from dataclasses import dataclass
 from typing import Any
@@ -163,7 +164,12 @@ def look_at(student: Student, sent: object) -> Any:
 
 
 def rebuild(value: wire.Value, sent: list[object]) -> Any:
-    """Turn a description into Python and torch objects; ``sent`` are the objects that may come back by reference."""
+    """Turn a description into Python and torch objects; ``sent`` are the objects that may come back by reference.
+
+    Raises nothing for any value that ``wire.decode`` lets through: what makes no sense becomes Opaque.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
     if isinstance(value, wire.Known):
         found = _find(value, sent)
         return Opaque("a reference to nothing") if found is None else found
@@ -177,7 +183,7 @@ def rebuild(value: wire.Value, sent: list[object]) -> Any:
         groups = []
         for group in value.groups:
             options = {name: rebuild(option, sent) for name, option in group.options.items()}
-            groups.append({"params": [rebuild(param, sent) for param in group.params], **options})
+            groups.append({**options, "params": [rebuild(param, sent) for param in group.params]})
         return OptimizerDescription(value.type_name, groups)
     if isinstance(value, wire.Module):
         members = [*value.parameters, *value.buffers]
@@ -203,9 +209,7 @@ def rebuild(value: wire.Value, sent: list[object]) -> Any:
         )
     if isinstance(value, wire.Tensor):
         return _rebuild_tensor(value)
-    if isinstance(value, wire.Opaque):
-        return Opaque(value.type_name)
-    return value
+    return Opaque(value.type_name)
 
 
 def _find(known: wire.Known | None, sent: list[object], kind: type = object) -> Any:
@@ -216,7 +220,7 @@ def _find(known: wire.Known | None, sent: list[object], kind: type = object) -> 
 
 
 def _is_plain_key(key: object) -> bool:
-    return isinstance(key, (str, int, float, bool, type(None), torch.nn.Parameter))
+    return isinstance(key, (str, int, float, bool, type(None)))
 
 
 _DTYPES = {
@@ -230,17 +234,16 @@ _DTYPES = {
 
 def _rebuild_tensor(value: wire.Tensor) -> Any:
     dtype = _DTYPES.get(value.dtype)
-    if dtype is None or len(value.shape) > 8 or any(size < 0 for size in value.shape):
+    if dtype is None or len(value.shape) > 8 or not all(0 <= size <= wire.MAX_FRAME for size in value.shape):
         return Opaque(value.type_name)
     if value.data is None:
         return Opaque(f"{value.type_name} that is too large or has no values")
-    count = 1
-    for size in value.shape:
-        count *= size
-    if count * dtype.itemsize != len(value.data):
+    count = math.prod(value.shape)
+    if count * dtype.itemsize != len(value.data) or math.prod(max(size, 1) for size in value.shape) > wire.MAX_FRAME:
         return Opaque(f"{value.type_name} whose size does not match its shape")
-    tensor = torch.frombuffer(bytearray(value.data), dtype=dtype) if count else torch.empty(0, dtype=dtype)
-    tensor = tensor.reshape(value.shape)
+    raw = torch.uint8 if dtype is torch.bool else dtype  # a bool whose byte is neither 0 nor 1 is no bool
+    tensor = torch.frombuffer(bytearray(value.data), dtype=raw) if count else torch.empty(0, dtype=raw)
+    tensor = tensor.to(dtype).reshape(value.shape)
     if value.type_name == "torch.nn.parameter.Parameter" and (dtype.is_floating_point or dtype.is_complex):
         return torch.nn.Parameter(tensor, requires_grad=value.requires_grad)
     return tensor

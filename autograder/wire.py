@@ -2,7 +2,8 @@
 
 Outward (to a Guest) anything may be sent: it is the trusted side that speaks. Inward comes only what the
 ``Struct`` classes below describe, decoded by msgspec into exactly these types, never by pickle. A frame is a
-four-byte big-endian length and that many bytes of MessagePack; a longer one than ``MAX_FRAME`` is refused unread.
+four-byte big-endian length and that many bytes of MessagePack; a longer one than ``MAX_FRAME`` is refused unread, and
+one that nests deeper than ``MAX_DEPTH`` or holds more than ``MAX_COUNT`` values before any object is made of it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,24 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 MAX_FRAME = 16 * 2**20
 """The largest frame, in bytes, that either side accepts."""
+MAX_DEPTH = 100
+"""How deep MessagePack's arrays and maps may nest; a list inside a list takes two levels."""
+MAX_COUNT = 250_000
+"""How many values, keys and containers one message may hold: in Python each takes up to a few hundred bytes."""
+MAX_NAME = 1_000
+"""Characters of a name: of a class, a parameter, an axis."""
+MAX_TEXT = 200_000
+"""Characters of any other text."""
+
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 
 _HEADER = struct.Struct(">I")
 
@@ -45,9 +57,9 @@ class Known(Struct, frozen=True, tag="known"):
 class Tensor(Struct, frozen=True, tag="tensor"):
     """A tensor that the grader did not send."""
 
-    type_name: str
+    type_name: Name
     """Fully qualified class, for example ``torch.nn.parameter.Parameter``."""
-    dtype: str
+    dtype: Name
     """Name in the torch module, for example ``float32``."""
     shape: list[int]
     requires_grad: bool
@@ -58,7 +70,7 @@ class Tensor(Struct, frozen=True, tag="tensor"):
 class Items(Struct, frozen=True, tag="items"):
     """A list or a tuple."""
 
-    kind: str
+    kind: Name
     """``list`` or ``tuple``."""
     items: list[Value]
 
@@ -73,21 +85,21 @@ class Group(Struct, frozen=True, tag="group"):
     """One parameter group of an optimizer."""
 
     params: list[Value]
-    options: dict[str, Value]
+    options: dict[Name, Value]
     """Every other entry of the group: lr, weight_decay and so on."""
 
 
 class Optimizer(Struct, frozen=True, tag="optimizer"):
     """A ``torch.optim.Optimizer`` of any class."""
 
-    type_name: str
+    type_name: Name
     groups: list[Group]
 
 
 class Member(Struct, frozen=True):
     """A parameter or buffer of a module, as it is now."""
 
-    name: str
+    name: Name
     """Dotted, as in ``named_parameters``; a shared one stands under each of its names."""
     identity: Known | None
     """Which of the grader's own tensors it is."""
@@ -97,10 +109,10 @@ class Member(Struct, frozen=True):
 class Module(Struct, frozen=True, tag="module"):
     """A ``torch.nn.Module``."""
 
-    type_name: str
+    type_name: Name
     identity: Known | None
     training: bool
-    modules: list[tuple[str, str]]
+    modules: list[tuple[Name, Name]]
     """Dotted name and class of each module inside."""
     parameters: list[Member]
     buffers: list[Member]
@@ -109,7 +121,7 @@ class Module(Struct, frozen=True, tag="module"):
 class Line(Struct, frozen=True):
     """A line of a plot."""
 
-    label: str
+    label: Name
     x: list[float]
     y: list[float]
 
@@ -119,22 +131,22 @@ class Axes(Struct, frozen=True, tag="axes"):
 
     identity: Known | None
     lines: list[Line]
-    title: str
-    xlabel: str
-    ylabel: str
-    xscale: str
-    yscale: str
-    legend: list[str] | None
+    title: Name
+    xlabel: Name
+    ylabel: Name
+    xscale: Name
+    yscale: Name
+    legend: list[Name] | None
     """The texts of the legend; None without one."""
 
 
 class Opaque(Struct, frozen=True, tag="opaque"):
     """Anything else. Only its type is told."""
 
-    type_name: str
+    type_name: Name
 
 
-Value = None | bool | int | float | str | Known | Tensor | Items | Pairs | Optimizer | Module | Axes | Opaque
+Value = None | bool | int | float | Text | Known | Tensor | Items | Pairs | Optimizer | Module | Axes | Opaque
 
 
 # --- outputs of a cell --------------------------------------------------------------------------------------------
@@ -143,9 +155,9 @@ Value = None | bool | int | float | str | Known | Tensor | Items | Pairs | Optim
 class Stream(Struct, frozen=True, tag="stream"):
     """Text printed by a cell."""
 
-    name: str
+    name: Name
     """``stdout`` or ``stderr``."""
-    text: str
+    text: Text
 
 
 class Display(Struct, frozen=True, tag="display"):
@@ -153,16 +165,16 @@ class Display(Struct, frozen=True, tag="display"):
 
     result: bool
     """Whether it is the value of the last line (nbformat's ``execute_result``)."""
-    text: str
+    text: Text
     png: bytes | None
 
 
 class Error(Struct, frozen=True, tag="error"):
     """An exception that ended a cell."""
 
-    name: str
-    message: str
-    traceback: list[str]
+    name: Name
+    message: Text
+    traceback: list[Text]
 
 
 Output = Stream | Display | Error
@@ -234,19 +246,19 @@ class Returned(Struct, frozen=True, tag="returned"):
 class Raised(Struct, frozen=True, tag="raised"):
     """A call raised in the student's code."""
 
-    name: str
+    name: Name
     """Class of the exception."""
-    message: str
-    traceback: str
+    message: Text
+    traceback: Text
     """The student's own frames only, ending at the student's line."""
 
 
 class Uncallable(Struct, frozen=True, tag="uncallable"):
     """A call could not be made."""
 
-    reason: str
+    reason: Name
     """``undefined``, ``not callable`` or ``signature``."""
-    detail: str
+    detail: Text
     """The type of what is there instead, or the signature that the function has."""
 
 
@@ -345,10 +357,64 @@ def receive_with_fd(sock: socket.socket, decoder: msgspec.msgpack.Decoder[Messag
 
 def decode(payload: bytes, decoder: msgspec.msgpack.Decoder[Message]) -> Message:
     """Decode one message; raises WireError and nothing else."""
+    _check_shape(payload)
     try:
         return decoder.decode(payload)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise WireError(f"not a message of the expected type: {error}") from error
+
+
+def _check_shape(payload: bytes) -> None:
+    """Refuse MessagePack that nests too deeply or holds too many values. What else is wrong with it, decoding finds."""
+    place, count, left = 0, 0, [1]  # how many values are still to come, at each level
+    while left:
+        if not left[-1]:
+            left.pop()
+            continue
+        left[-1] -= 1
+        count += 1
+        if count > MAX_COUNT:
+            raise WireError(f"a message of more than {MAX_COUNT:,} values")
+        if place >= len(payload):
+            raise WireError("a message that ends too early")
+        size, length_size, values_each = _LAYOUT[payload[place]]
+        length = int.from_bytes(payload[place + 1 : place + 1 + length_size]) if length_size else 0
+        if not values_each:
+            place += size + length
+            continue
+        place += 1 + length_size
+        left.append(values_each * (length if length_size else size))
+        if len(left) > MAX_DEPTH + 1:
+            raise WireError(f"a message that nests deeper than {MAX_DEPTH} levels")
+
+
+_FIXED = {0xCA: 4, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xCB: 8, 0xCF: 8, 0xD3: 8}
+_FIXED |= {0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}
+_WITH_LENGTH = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+_EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
+_CONTAINERS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
+
+
+def _layout(byte: int) -> tuple[int, int, int]:
+    """What follows a first byte of MessagePack: (size, bytes of a length after the byte, values for each item).
+
+    The size is in bytes, the first one included; for a container without a length it is its number of items. Only
+    containers have values for each item: 1 in an array, 2 in a map.
+    """
+    if 0x80 <= byte <= 0x9F:
+        return byte & 0x0F, 0, 2 if byte < 0x90 else 1
+    if 0xA0 <= byte <= 0xBF:
+        return 1 + (byte & 0x1F), 0, 0
+    if byte in _CONTAINERS:
+        return 0, *_CONTAINERS[byte]
+    if byte in _WITH_LENGTH:
+        return 1 + _WITH_LENGTH[byte], _WITH_LENGTH[byte], 0
+    if byte in _EXTENSIONS:
+        return 2 + _EXTENSIONS[byte], _EXTENSIONS[byte], 0
+    return 1 + _FIXED.get(byte, 0), 0, 0
+
+
+_LAYOUT = [_layout(byte) for byte in range(256)]
 
 
 def _check_length(length: int) -> int:

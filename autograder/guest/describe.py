@@ -115,20 +115,20 @@ class Describer:
         groups = []
         for group in optimizer.param_groups:
             options = {
-                str(name): self.describe(option, depth + 2) for name, option in group.items() if name != "params"
+                _name(name): self.describe(option, depth + 2) for name, option in group.items() if name != "params"
             }
             groups.append(wire.Group([self.describe(p, depth + 2) for p in group["params"]], options))
         return wire.Optimizer(type_name(type(optimizer)), groups)
 
     def _describe_module(self, module: torch.nn.Module) -> wire.Module:
         def members(tensors: Iterator[tuple[str, torch.Tensor]]) -> list[wire.Member]:
-            return [wire.Member(name, self._identity(t), _describe_tensor(t)) for name, t in tensors]
+            return [wire.Member(_name(name), self._identity(t), _describe_tensor(t)) for name, t in tensors]
 
         return wire.Module(
             type_name(type(module)),
             self._identity(module),
             module.training,
-            [(name, type_name(type(inner))) for name, inner in module.named_modules()],
+            [(_name(name), type_name(type(inner))) for name, inner in module.named_modules()],
             members(module.named_parameters(remove_duplicate=False)),
             members(module.named_buffers(remove_duplicate=False)),
         )
@@ -141,15 +141,15 @@ class Describer:
         return wire.Axes(
             self._identity(axes),
             [
-                wire.Line(str(line.get_label()), numbers(line.get_xdata()), numbers(line.get_ydata()))
+                wire.Line(_name(line.get_label()), numbers(line.get_xdata()), numbers(line.get_ydata()))
                 for line in axes.lines
             ],
-            axes.get_title(),
-            axes.get_xlabel(),
-            axes.get_ylabel(),
-            axes.get_xscale(),
-            axes.get_yscale(),
-            None if legend is None else [text.get_text() for text in legend.get_texts()],
+            _name(axes.get_title()),
+            _name(axes.get_xlabel()),
+            _name(axes.get_ylabel()),
+            _name(axes.get_xscale()),
+            _name(axes.get_yscale()),
+            None if legend is None else [_name(text.get_text()) for text in legend.get_texts()],
         )
 
 
@@ -171,5 +171,9 @@ def _describe_tensor(tensor: torch.Tensor) -> wire.Tensor:
 def type_name(kind: type) -> str:
     """``module.QualifiedName`` of a class, without the module for builtins and the notebook's own classes."""
     if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+        return _name(kind.__qualname__)
+    return _name(f"{kind.__module__}.{kind.__qualname__}")
+
+
+def _name(name: object) -> str:
+    return str(name)[: wire.MAX_NAME]
