@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test lint demo build bench doctor clean
+.PHONY: test lint demo build bench doctor nbgrader-tests fuzz kill-test clean
 
 test: .venv/ready  ## all tests, slow ones too
 	$(BIN)/ruff check .
@@ -21,6 +21,20 @@ bench: .venv/ready  ## time one submission: ours, stock nbgrader, bare Python
 
 doctor: .venv/ready  ## which sandbox works here
 	$(BIN)/autograder doctor
+
+nbgrader-tests: .venv/ready  ## nbgrader's own tests, with our configuration in force (about half an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check requests-mock
+	$(BIN)/python -m tests.nbgrader_suite
+
+SECONDS ?= 300
+fuzz: .venv/ready  ## search for a message that breaks the wire, for SECONDS
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python -m tests.fuzz_wire $(SECONDS)
+
+KILLS ?= 50
+SEED ?= 0
+kill-test: .venv/ready  ## kill nbgrader autograde at KILLS random moments; no score may be lost or made up
+	$(BIN)/python -m tests.kill_autograde $(KILLS) $(SEED)
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

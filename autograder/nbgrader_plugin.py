@@ -3,7 +3,7 @@
 Cells run in a Guest, and scores come from the Grade. A notebook for which this course has no graders is left to
 nbgrader's own classes. Nothing of nbgrader is changed; these are the classes of its configuration strings:
 
-    c.Autograde.exporter_class          SubmissionExporter   reads and repairs what was handed in
+    c.Autograde.exporter_class          SubmissionExporter   clears up before a run; reads and repairs submissions
     c.Autograde.sanitize_preprocessors  ForgetScores         first: an old score does not survive a failed regrade
     c.Autograde.autograde_preprocessors ExecuteInSandbox     instead of Execute
     c.Autograde.autograde_preprocessors SaveGrades           instead of SaveAutoGrades
@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
+import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,11 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.utils import remove, rmtree
+from sqlalchemy.exc import OperationalError
 from traitlets import Bool
 
 from autograder import feedback, notebooks, wire
@@ -33,17 +40,25 @@ NOTES = "autograder"
 """The key of the notebook's metadata that keeps what was found on reading until grading, and then the Grade."""
 
 
-def exercise_of(resources: dict[str, Any]) -> Exercise | None:
+def exercise_of(resources: dict[str, Any] | None) -> Exercise | None:
     """The exercise that nbgrader is working on; None when its assignment is not graded here.
 
-    nbgrader works in the course folder. An exercise whose graders file is missing is still ours, so that it fails
-    closed, as long as the assignment has another exercise with graders.
+    nbgrader works in the course folder, and names no exercise when it validates.
     """
-    names = resources["nbgrader"]
-    exercise = _exercises(Path.cwd()).get(names["notebook"])
-    if exercise is None or exercise.assignment != names["assignment"]:
+    names = (resources or {}).get("nbgrader")
+    return None if names is None else find_exercise(Path.cwd(), names["assignment"], names["notebook"])
+
+
+def find_exercise(root: Path, assignment: str, notebook: str) -> Exercise | None:
+    """The exercise of this name; None when its assignment is not graded here.
+
+    One whose graders file is missing is still ours, so that it fails closed, as long as the assignment has another
+    exercise with graders.
+    """
+    exercise = _exercises(root).get(notebook)
+    if exercise is None or exercise.assignment != assignment:
         return None
-    siblings = [e for e in _exercises(Path.cwd()).values() if e.assignment == exercise.assignment]
+    siblings = [e for e in _exercises(root).values() if e.assignment == assignment]
     return exercise if any(sibling.graders.is_file() for sibling in siblings) else None
 
 
@@ -63,8 +78,71 @@ def read_grade(notebook: NotebookNode) -> Grade | None:
     return None if kept is None else Grade(**{**kept, "checks": [CheckResult(**check) for check in kept["checks"]]})
 
 
+def begin(converter: Autograde) -> None:
+    """Before a run of autograde: what it will grade has no score any more, and what a killed run left goes again.
+
+    nbgrader passes over a submission whose autograded folder is there, however much of it. So the rule is: a score
+    stands in the gradebook only as long as the autograded notebook is there that holds its Grade. Scores are forgotten
+    before files are removed, and files are written after scores.
+    """
+    coursedir = converter.coursedir
+    excluded = coursedir.student_id_exclude.split(",")
+    pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
+    for folder, paths in converter.assignments.items():
+        names = re.match(pattern, folder)
+        if names is None or names["student"] in excluded:
+            continue
+        found = [find_exercise(Path(coursedir.root), names["assignment"], Path(path).stem) for path in paths]
+        ours = [exercise for exercise in found if exercise is not None]
+        done = Path(converter._format_dest(names["assignment"], names["student"]))
+        unfinished = [exercise for exercise in ours if not _holds_grade(done / f"{exercise.name}.ipynb")]
+        new, old = coursedir.get_existing_timestamp(folder), coursedir.get_existing_timestamp(str(done))
+        if ours and new and not old:
+            unfinished = ours
+        if unfinished or converter.force or (new and old and new > old):
+            forget(coursedir.db_url, names["student"], ours)
+        if unfinished and done.exists():
+            converter.log.warning("Grading again what an interrupted run has left: %s", done)
+            if coursedir.notebook_id == "*":
+                rmtree(str(done))
+            else:
+                for path in [done / f"{exercise.name}.ipynb" for exercise in unfinished]:
+                    if path.exists():
+                        remove(str(path))
+
+
+def _holds_grade(path: Path) -> bool:
+    try:
+        return "status" in json.loads(path.read_bytes())["metadata"][NOTES]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def forget(db_url: str, student: str, exercises: Iterable[Exercise]) -> None:
+    """Empty the automatic scores of a student's exercises and mark them for review, all or none."""
+    with Gradebook(db_url) as gradebook:
+        for exercise in exercises:
+            try:
+                submission = gradebook.find_submission_notebook(exercise.name, exercise.assignment, student)
+            except MissingEntry:
+                continue
+            for grade in submission.grades:
+                if grade.name in exercise.points:
+                    grade.auto_score, grade.needs_manual_grade = None, True
+        gradebook.db.commit()
+
+
 class SubmissionExporter(NotebookExporter):
     """Reads a submission for autograding, repairs it, and survives what is no notebook."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.parent, Autograde):
+            try:
+                begin(self.parent)
+            except OperationalError as error:
+                self.log.error("The gradebook can't be written: %s. Nothing was graded.", error.orig)
+                raise NbGraderException("The gradebook can't be written.") from error
 
     def from_filename(self, filename: str, resources: dict[str, Any] | None = None, **kw: Any) -> Any:
         """Convert a notebook file."""
@@ -93,18 +171,7 @@ class ForgetScores(NbGraderPreprocessor):
         """Forget the automatic scores of the notebook's graded cells."""
         exercise = exercise_of(resources)
         if exercise is not None:
-            names = resources["nbgrader"]
-            with Gradebook(names["db_url"]) as gradebook:
-                try:
-                    submission = gradebook.find_submission_notebook(
-                        names["notebook"], names["assignment"], names["student"]
-                    )
-                except MissingEntry:
-                    return nb, resources
-                for grade in submission.grades:
-                    if grade.name in exercise.points:
-                        grade.auto_score, grade.needs_manual_grade = None, True
-                gradebook.db.commit()
+            forget(resources["nbgrader"]["db_url"], resources["nbgrader"]["student"], [exercise])
         return nb, resources
 
 
@@ -151,23 +218,38 @@ class ExecuteInSandbox(Execute):
 
 
 class SaveGrades(SaveAutoGrades):
-    """Writes the points of the Grade into the gradebook, never what a cell displayed."""
+    """Writes the points of the Grade into the gradebook, never what a cell displayed: all cells at once."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Write the scores and comments of a notebook."""
+        nb, resources = super().preprocess(nb, resources)
+        exercise = exercise_of(resources)
+        if exercise is not None:
+            with Gradebook(self.db_url) as gradebook:
+                self._write_points(gradebook, exercise, resources.get(NOTES))
+                gradebook.db.commit()
+        return nb, resources
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        grade: Grade | None = resources.get(NOTES)
-        name = notebooks.grade_id(cell)
         exercise = exercise_of(resources)
-        if exercise is None or name not in exercise.points:
+        if exercise is None or notebooks.grade_id(cell) not in exercise.points:
             super()._add_score(cell, resources)
-            return
-        row = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
-        checks = grade.of_cell(name) if grade is not None and grade.status == "graded" else []
-        row.auto_score = sum(check.points for check in checks) if checks else None
-        if checks and abs(sum(check.max_points for check in checks) - row.max_score) > 1e-9:
-            self.log.error("%s has other points in the gradebook. Run: nbgrader generate_assignment --force", name)
-            row.auto_score = None
-        row.needs_manual_grade = row.manual_score is not None or row.auto_score is None
-        self.gradebook.db.commit()
+
+    def _write_points(self, gradebook: Gradebook, exercise: Exercise, grade: Grade | None) -> None:
+        submission = gradebook.find_submission_notebook(self.notebook_id, self.assignment_id, self.student_id)
+        rows = {row.name: row for row in submission.grades}
+        if any(name not in rows or rows[name].max_score != points for name, points in exercise.points.items()):
+            self.log.error(
+                "The gradebook has other cells or points for %s: no scores were written. "
+                "Run: nbgrader generate_assignment --force, then autograde again",
+                exercise.name,
+            )
+            grade = None
+        for name in exercise.points.keys() & rows.keys():
+            checks = grade.of_cell(name) if grade is not None and grade.status == "graded" else []
+            row = rows[name]
+            row.auto_score = sum(check.points for check in checks) if checks else None
+            row.needs_manual_grade = row.manual_score is not None or row.auto_score is None
 
 
 def _show_checks(cell: NotebookNode, grade: Grade, trouble: str) -> None:
