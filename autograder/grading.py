@@ -136,8 +136,12 @@ class Grader:
         return outputs, checks
 
 
-_UNUSED = ("terminal", "cacheprovider", "warnings", "logging", "faulthandler", "unraisableexception", "threadexception")
-"""pytest's own plugins that these runs do without; the last two collect all garbage each time, which takes 0.2 s."""
+_UNUSED = (
+    *("terminal", "cacheprovider", "warnings", "logging", "faulthandler", "unraisableexception", "threadexception"),
+    *("doctest", "junitxml", "pastebin", "unittest", "setuponly", "setupplan", "stepwise", "skipping", "debugging"),
+    *("recwarn", "tmpdir", "monkeypatch", "legacypath", "subtests"),
+)
+"""pytest's own plugins that these runs do without: each costs time, most of all those that collect all garbage."""
 
 _PYTEST_OPTIONS = [
     *("--disable-plugin-autoload", "--noconftest", "--import-mode=importlib", "-c", os.devnull),

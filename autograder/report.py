@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -29,21 +30,24 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 def print_grades(grades: Sequence[Grade], console: Console | None = None) -> None:
     """A table of scores, then what each submission lost its points for."""
     console = console or Console()
+    folder, names = _shorten([grade.submission for grade in grades])
+    if folder:
+        console.print(Text(f"in {folder}:"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("submission", overflow="fold")
     table.add_column("exercise")
     table.add_column("score", justify="right")
     table.add_column("seconds", justify="right")
-    for grade in grades:
+    for grade, name in zip(grades, names, strict=True):
         score = "needs review" if grade.score is None else f"{grade.score:g} / {grade.max_score:g}"
-        table.add_row(Text(grade.submission), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
+        table.add_row(Text(name), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
     console.print(table)
-    for grade in grades:
+    for grade, name in zip(grades, names, strict=True):
         lost = without_repeats([check for check in grade.checks if check.status != "passed"])
         if not lost and not grade.reason:
             continue
         console.print()
-        console.print(Text(grade.submission, style="bold"))
+        console.print(Text(name, style="bold"))
         if grade.reason:
             console.print(Text(f"  {grade.reason}"))
         for check in lost:
@@ -52,3 +56,11 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None) -> Non
             console.print(Text(f"  {points:>5}  {check.sentence}{as_above}"))
             for line in check.message.splitlines() if not as_above else []:
                 console.print(Text(f"         {line}", style="dim"))
+
+
+def _shorten(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """The folder that all the paths lie in, and the rest of each path."""
+    if not paths:
+        return "", []
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return folder, [os.path.relpath(path, folder) if folder else path for path in paths]

@@ -7,6 +7,7 @@ Two kinds of trouble are kept apart. ``StudentFault`` is what a submission did t
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pickle
 import shutil
@@ -20,8 +21,10 @@ from dataclasses import dataclass, field
 
 import cloudpickle
 import msgspec
+import torch
 
 from autograder import confinement, wire
+from autograder.guest.describe import reduce_tensor
 
 _from_zygote = msgspec.msgpack.Decoder(wire.FromZygote)
 _cell_done = msgspec.msgpack.Decoder(wire.CellDone)
@@ -78,8 +81,6 @@ class Sandbox:
                 start_new_session=True,
             )
         ready = self._answer(WARM_UP_SECONDS)
-        import torch
-
         if not isinstance(ready, wire.Ready) or ready.torch != torch.__version__:
             self.close()
             raise SandboxError(f"the sandbox has another torch ({ready}) than the graders ({torch.__version__})")
@@ -301,10 +302,19 @@ class Guest:
         return "It interfered with the grader's connection."
 
 
+class _Pickler(pickle.Pickler):
+    """Sends an ordinary tensor as its bytes: several times as fast as torch's own way, in both processes."""
+
+    def reducer_override(self, value: object) -> object:
+        return reduce_tensor(value) if isinstance(value, torch.Tensor) else NotImplemented
+
+
 def _pickle(arguments: object) -> bytes:
+    buffer = io.BytesIO()
     try:
-        return pickle.dumps(arguments)  # four times as fast
-    except Exception:
+        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(arguments)
+        return buffer.getvalue()
+    except (pickle.PicklingError, AttributeError, TypeError):  # a function or class that only the graders have
         return cloudpickle.dumps(arguments)
 
 
