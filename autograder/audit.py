@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder import specimens
-from autograder.batch import process_grader, run_all
+from autograder.batch import in_order, process_grader, run_all
 from autograder.build import stale_files
 from autograder.course import Course, Exercise
 from autograder.report import progress
@@ -69,7 +69,7 @@ def cases(course: Course, submissions: Path) -> list[Case]:
 
 def run(todo: Sequence[Case], workers: int | None = None) -> Iterator[Verdict]:
     """Grade the cases."""
-    return run_all(judge, todo, workers)
+    return in_order(run_all(judge, todo, workers))
 
 
 def judge(case: Case) -> Verdict:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from autograder.feedback import without_repeats
 from autograder.results import Grade
+
+if TYPE_CHECKING:
+    from autograder.autograde import Change, Class
 
 Item = TypeVar("Item")
 
@@ -20,11 +31,60 @@ Item = TypeVar("Item")
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     """Hand the items on, with a progress bar on standard error where that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+    with _bar(*columns, TimeRemainingColumn()) as bar:
         task = bar.add_task(what, total=total)
         for item in items:
             bar.advance(task)
             yield item
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def grading_progress(results: Iterable[tuple[Item, Grade]], total: int) -> Iterator[tuple[Item, Grade]]:
+    """Hand the graded submissions on, with a bar that shows how many are done and need review, rate and time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with _bar(*columns, TimeRemainingColumn()) as bar:
+        task = bar.add_task("Grading", total=total, note="")
+        reviews = 0
+        for item, grade in results:
+            reviews += grade.status == "needs_review"
+            bar.advance(task)
+            speed = bar.tasks[task].speed or 0.0
+            bar.update(task, note=f"{reviews} need review, {speed:.1f} a second")
+            yield item, grade
+
+
+def print_changes(changes: Sequence[Change], console: Console | None = None) -> None:
+    """The scores that the gradebook has and that are about to change."""
+    console = console or Console()
+    if changes:
+        table = Table(box=None, pad_edge=False, header_style="bold", title="Scores that change", title_justify="left")
+        for heading in ("submission", "gradebook", "now", ""):
+            table.add_column(heading, justify="right" if heading in ("gradebook", "now") else "left")
+        for change in changes:
+            new = "needs review" if change.new is None else f"{change.new:g}"
+            table.add_row(
+                Text(str(change.submission)), f"{change.old:g}", new, "lowered" if change.lowers else "raised"
+            )
+        console.print(table)
+
+
+def print_class(found: Class, graded: int, written: int, console: Console | None = None) -> None:
+    """What a run of ``autograder autograde`` has done."""
+    console = console or Console(soft_wrap=True)
+    submissions = sum(map(len, found.students.values()))
+    console.print(
+        f"{submissions} submissions of {len(found.students)} students: {graded} graded now, the others known before.\n"
+        f"{written - len(found.failed)} students written into the gradebook.\n"
+        f"{len(found.needs_review)} submissions need review."
+    )
+    for submission, reason in found.needs_review.items():
+        console.print(Text(f"  {submission}: {reason}"))
+    for student, reason in found.failed.items():
+        console.print(Text(f"  {student} could not be written: {reason.strip().splitlines()[-1]}"))
 
 
 def print_grades(grades: Sequence[Grade], console: Console | None = None) -> None:
