@@ -46,13 +46,14 @@ class Backend:
 BUBBLEWRAP = Backend(
     "bubblewrap",
     "own processes, network, files and /tmp for each submission; system files read-only; everything else unseen",
-    "nothing that we know of",
+    "memory is limited for each process and not in sum; where it runs out, the kernel ends the sandbox first",
     "install it, for example with: apt-get install bubblewrap (and let users make user namespaces)",
 )
 SANDLOCK = Backend(
     "sandlock",
     "no network, no signals or access to other processes, one writable directory; everything else unreadable",
-    "disk use is limited for each file and not in sum, and warming up is slower",
+    "memory is limited for each process, and disk for each file, and neither in sum; whether a file exists, and its "
+    "size and times, can be asked by its name; warming up is slower",
     "run Linux 6.12 or newer with Landlock on, then: pip install sandlock",
 )
 UNSAFE = Backend("unsafe", "nothing", "everything: student code can read and change whatever you can", "")

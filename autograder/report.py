@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.feedback import without_repeats
-from autograder.results import Grade
+from autograder.results import Grade, printable
 
 Item = TypeVar("Item")
 
@@ -36,16 +36,16 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None) -> Non
     table.add_column("seconds", justify="right")
     for grade in grades:
         score = "needs review" if grade.score is None else f"{grade.score:g} / {grade.max_score:g}"
-        table.add_row(Text(grade.submission), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
+        table.add_row(Text(printable(grade.submission)), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
     console.print(table)
     for grade in grades:
         lost = without_repeats([check for check in grade.checks if check.status != "passed"])
         if not lost and not grade.reason:
             continue
         console.print()
-        console.print(Text(grade.submission, style="bold"))
+        console.print(Text(printable(grade.submission), style="bold"))
         if grade.reason:
-            console.print(Text(f"  {grade.reason}"))
+            console.print(Text(printable(f"  {grade.reason}")))
         for check in lost:
             points = f"-{check.max_points - check.points:g}"
             as_above = "  (as above)" if check.message == "as above" else ""

@@ -217,6 +217,11 @@ class Guest:
             self._finish()
         return self._outputs
 
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the submission has had its time."""
+        return time.monotonic() >= self._started + self.limits.submission
+
     def at_most(self, seconds: float) -> float:
         """As many seconds, or what is left of the submission's time."""
         left = self._started + self.limits.submission - time.monotonic()
@@ -224,7 +229,7 @@ class Guest:
 
     def why_late(self, seconds: float) -> str:
         """Why something was stopped for which we would have waited so long."""
-        if time.monotonic() < self._started + self.limits.submission:
+        if not self.is_out_of_time:
             return f"was stopped, because it was still running after {seconds:g} seconds."
         return f"was stopped, because the whole notebook has taken more than {self.limits.submission:g} seconds."
 
@@ -242,6 +247,9 @@ class Guest:
     def _finish(self) -> None:
         """Wait until the cells have run. One that ends or hangs the process is left out, and the others run again."""
         while not self._loaded:
+            if self.is_out_of_time:
+                self._outputs += [[] for _ in self.cells[len(self._outputs) :]]
+                raise StudentFault(f"The notebook {self.why_late(0)}")
             if len(self._faults) > MAX_RESTARTS:
                 stopped = {index: [_stopped(fault)] for index, fault in self._faults.items()}
                 self._outputs = [stopped.get(index, []) for index in range(len(self.cells))]
@@ -366,7 +374,7 @@ class Fork:
             try:
                 wire.receive(self._channel, _forked, self.guest.at_most(FORK_SECONDS))
             except wire.WireError as error:
-                if attempt or not self.guest.sandbox.alive:
+                if attempt or self.guest.is_out_of_time or not self.guest.sandbox.alive:
                     raise StudentFault("The notebook's process stopped answering.") from error
                 self.guest.end()
                 self._channel.close()
