@@ -15,6 +15,8 @@ from autograder import wire
 from autograder.course import Exercise
 
 MAX_BYTES = 20 * 2**20
+MAX_CODE_BYTES = 8 * 2**20
+"""Without outputs. What is sent to a Guest must fit into one message."""
 
 
 class UnreadableNotebook(Exception):
@@ -51,6 +53,10 @@ def read(path: Path) -> NotebookNode:
     except Exception as error:  # nbformat raises whatever the damage makes it raise
         first_line = str(error).partition("\n")[0]
         raise UnreadableNotebook(f"{path.name} is a damaged notebook ({first_line}). {remedy}") from error
+    if sum(len(cell.source.encode()) for cell in notebook.cells) > MAX_CODE_BYTES:
+        raise UnreadableNotebook(
+            f"{path.name} holds more than {MAX_CODE_BYTES // 2**20} MiB of text and code. Shorten it, and submit again."
+        )
     return notebook
 
 

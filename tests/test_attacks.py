@@ -174,7 +174,7 @@ def expect_unharmed(host):
 
 
 def expect_nothing_left(grader):
-    """Of the sandbox there are only its own processes and the waiting Guest, and no file but its code."""
+    """Of the sandbox there are only its own processes and the waiting Guest, and no folder of an earlier Guest."""
     sandbox = grader.sandbox
     sandbox._settle()
     spare = sandbox._spare
@@ -183,7 +183,7 @@ def expect_nothing_left(grader):
     while True:
         # bubblewrap or the launcher of sandlock, its child, the Zygote, and the spare Guest
         processes = descendants(sandbox._process.pid)
-        files = {path.name for path in scratch.iterdir()} - {"code", str(spare[0])}
+        files = {path.name for path in scratch.iterdir() if path.name.isdigit()} - {str(spare[0])}
         if len(processes) <= 4 and not files:
             return
         assert time.monotonic() < deadline, (processes, files)

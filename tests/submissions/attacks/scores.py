@@ -211,7 +211,7 @@ def build_grouped_adamw(*args, **kwargs):
 # %% Results that are NaN, infinite, negative and huge holds="no gain"
 import itertools
 
-values = itertools.cycle([float("nan"), float("inf"), -float("inf"), -1.0, 1e308, 10**400, -(2**63), 2**64, -0.0])
+values = itertools.cycle([10**400, float("nan"), float("inf"), -float("inf"), -1.0, 1e308, -(2**63), 2**64, -0.0])
 
 
 def decay_pull(*args, **kwargs):
