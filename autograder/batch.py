@@ -52,6 +52,7 @@ def run_all(work: Callable[[Item], Result], items: Sequence[Item], workers: int 
     if workers == 1:
         yield from map(work, items)
         return
+    os.environ["PYTHONSAFEPATH"] = "1"  # workers would import a student's modules from the folder that we are in
     with ExitStack() as stack:
         executor: Executor = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)

@@ -22,6 +22,10 @@ LIMITS = Limits(cell=0.4, call=0.2, patience=1.0, submission=5.0)
 CANARY = "canary-5d41402a"
 NAMES = ["1-build-optimizers", "2-decay-groups", "3-learning-rate-groups", "4-three-way-race"]
 ATTACKS = specimens.read_attacks(SUBMISSIONS, NAMES)
+PARAMETERS = [
+    pytest.param(attack, id=attack.title, marks=[pytest.mark.slow] if attack.topic == "limits" else [])
+    for attack in ATTACKS
+]
 
 
 @pytest.fixture(scope="module", params=BACKENDS, ids=lambda backend: backend.name)
@@ -81,7 +85,7 @@ def host(tmp_path_factory):
         }
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.title for attack in ATTACKS])
+@pytest.mark.parametrize("attack", PARAMETERS)
 def test_the_attack_is_held(warm, host, course, attack):
     exercise = course.exercises[attack.exercise]
     sandbox = warm.sandbox

@@ -91,7 +91,18 @@ def test_answers_that_are_renamed_duplicated_and_retyped_earn_no_more(grader, co
 
 
 EVIL = "import os\nopen({marker!r}, 'w').close()\n"
-SHADOWS = ["torch", "lab", "conftest", "sitecustomize", "usercustomize", "json", "pickle", "struct", "sandlock", "pytest"]
+SHADOWS = ["torch", "lab", "conftest", "sitecustomize", "json", "pickle", "struct", "sandlock", "pytest"]
+    "torch",
+    "lab",
+    "conftest",
+    "sitecustomize",
+    "usercustomize",
+    "json",
+    "pickle",
+    "struct",
+    "sandlock",
+    "pytest",
+]
 
 
 @pytest.mark.slow
@@ -106,8 +117,11 @@ def test_modules_beside_the_notebook_are_never_imported(exercise, tmp_path, sand
     (folder / "evil.pth").write_text(f"import os; open({marker!r}, 'w').close()\n")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p conftest\n")
     write(folder, lean(exercise))
+    script = tmp_path / "bin" / "autograder"  # as pip installs it
+    script.parent.mkdir()
+    script.write_text("from autograder.cli import main\n\nif __name__ == '__main__':\n    main()\n")
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "autograder", "grade", ".", "--json", "--workers", "2"],
+        [sys.executable, str(script), "grade", ".", "--json", "--workers", "2"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "AUTOGRADER_SANDBOX": sandbox},
         capture_output=True,
