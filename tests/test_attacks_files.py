@@ -92,17 +92,6 @@ def test_answers_that_are_renamed_duplicated_and_retyped_earn_no_more(grader, co
 
 EVIL = "import os\nopen({marker!r}, 'w').close()\n"
 SHADOWS = ["torch", "lab", "conftest", "sitecustomize", "json", "pickle", "struct", "sandlock", "pytest"]
-    "torch",
-    "lab",
-    "conftest",
-    "sitecustomize",
-    "usercustomize",
-    "json",
-    "pickle",
-    "struct",
-    "sandlock",
-    "pytest",
-]
 
 
 @pytest.mark.slow
