@@ -68,9 +68,9 @@ def run_all(
             places = {executor.submit(work, items[place]): place for place in left}
             try:
                 for future in as_completed(places):
-                    result = future.result()
-                    left.remove(places[future])
-                    yield places[future], result
+                    result, place = future.result(), places.pop(future)  # and forget it: results may be large
+                    left.remove(place)
+                    yield place, result
                 return
             except BrokenExecutor:  # all that is left in the pool ends with the one worker
                 continue
@@ -79,6 +79,7 @@ def run_all(
 
 @contextlib.contextmanager
 def _on_processes(workers: int) -> Iterator[Executor]:
+    os.environ["PYTHONSAFEPATH"] = "1"  # workers would import a student's modules from the folder that we are in
     executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
         yield executor

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.feedback import without_repeats
-from autograder.results import Grade
+from autograder.results import Grade, printable
 
 if TYPE_CHECKING:
     from autograder.autograde import Change, Class
@@ -100,16 +100,16 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None) -> Non
     table.add_column("seconds", justify="right")
     for grade, name in zip(grades, names, strict=True):
         score = "needs review" if grade.score is None else f"{grade.score:g} / {grade.max_score:g}"
-        table.add_row(Text(name), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
+        table.add_row(Text(printable(name)), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
     console.print(table)
     for grade, name in zip(grades, names, strict=True):
         lost = without_repeats([check for check in grade.checks if check.status != "passed"])
         if not lost and not grade.reason:
             continue
         console.print()
-        console.print(Text(name, style="bold"))
+        console.print(Text(printable(name), style="bold"))
         if grade.reason:
-            console.print(Text(f"  {grade.reason}"))
+            console.print(Text(printable(f"  {grade.reason}")))
         for check in lost:
             points = f"-{check.max_points - check.points:g}"
             as_above = "  (as above)" if check.message == "as above" else ""

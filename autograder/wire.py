@@ -10,10 +10,10 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 MAX_FRAME = 16 * 2**20
 """The largest frame, in bytes, that either side accepts."""
@@ -60,13 +60,13 @@ class Items(Struct, frozen=True, tag="items"):
 
     kind: str
     """``list`` or ``tuple``."""
-    items: list[Value]
+    items: Annotated[list[Value], Meta(max_length=100_000)]
 
 
 class Pairs(Struct, frozen=True, tag="dict"):
     """A dict, as its items in order."""
 
-    items: list[tuple[Value, Value]]
+    items: Annotated[list[tuple[Value, Value]], Meta(max_length=100_000)]
 
 
 class Group(Struct, frozen=True, tag="group"):
@@ -140,12 +140,16 @@ Value = None | bool | int | float | str | Known | Tensor | Items | Pairs | Optim
 # --- outputs of a cell --------------------------------------------------------------------------------------------
 
 
+Text = Annotated[str, Meta(max_length=110_000)]
+Name = Annotated[str, Meta(max_length=2000)]
+
+
 class Stream(Struct, frozen=True, tag="stream"):
     """Text printed by a cell."""
 
-    name: str
+    name: Name
     """``stdout`` or ``stderr``."""
-    text: str
+    text: Text
 
 
 class Display(Struct, frozen=True, tag="display"):
@@ -153,16 +157,16 @@ class Display(Struct, frozen=True, tag="display"):
 
     result: bool
     """Whether it is the value of the last line (nbformat's ``execute_result``)."""
-    text: str
-    png: bytes | None
+    text: Text
+    png: Annotated[bytes, Meta(max_length=2 * 2**20)] | None
 
 
 class Error(Struct, frozen=True, tag="error"):
     """An exception that ended a cell."""
 
-    name: str
-    message: str
-    traceback: list[str]
+    name: Name
+    message: Text
+    traceback: Annotated[list[Text], Meta(max_length=1000)]
 
 
 Output = Stream | Display | Error
@@ -222,7 +226,7 @@ ToGuest = Load | Fork | Call | Look
 class CellDone(Struct, frozen=True, tag="cell"):
     """A cell has ended, well or badly."""
 
-    outputs: list[Output]
+    outputs: Annotated[list[Output], Meta(max_length=100)]
 
 
 class Returned(Struct, frozen=True, tag="returned"):
@@ -234,10 +238,10 @@ class Returned(Struct, frozen=True, tag="returned"):
 class Raised(Struct, frozen=True, tag="raised"):
     """A call raised in the student's code."""
 
-    name: str
+    name: Name
     """Class of the exception."""
-    message: str
-    traceback: str
+    message: Name
+    traceback: Annotated[str, Meta(max_length=4000)]
     """The student's own frames only, ending at the student's line."""
 
 

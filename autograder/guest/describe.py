@@ -6,6 +6,7 @@ everything arrives as the name of its class.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import numpy
@@ -190,7 +191,20 @@ def _describe_tensor(tensor: torch.Tensor) -> wire.Tensor:
 
 
 def type_name(kind: type) -> str:
-    """``module.QualifiedName`` of a class, without the module for builtins and the notebook's own classes."""
+    """``module.QualifiedName`` of a class, without the module for builtins and the notebook's own classes.
+
+    A class that only says that it is torch's is told by its own name too.
+    """
+    if kind.__module__.startswith("torch") and _named(kind) is not kind:
+        return f"{kind.__name__}, which is not {kind.__module__}.{kind.__qualname__}"
     if kind.__module__ in ("builtins", "__main__"):
         return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _named(kind: type) -> object:
+    """What stands under the name of a class."""
+    found: object = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found
