@@ -27,8 +27,10 @@ FREE = {"foreach", "fused"}
 
 @functools.cache
 def make_model(number=0):
-    """A small model, with weights and biases; each number gives another one."""
-    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2), torch.nn.LayerNorm(2))
+    """A small model, with weights and biases, one of them frozen; each number gives another one."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2), torch.nn.LayerNorm(2))
+    model[2].bias.requires_grad_(False)
+    return model
 
 
 def make_partly_frozen():
@@ -183,7 +185,7 @@ def only_group(optimizer):
 
 HINTS = {
     "class": "torch.optim has a class for each algorithm; return an object of exactly that class.",
-    "forms": "Hand params on to torch as they came: a generator can be read only once, and torch knows all four forms.",
+    "forms": "Hand params on as they came, frozen ones too: torch knows all four forms, and a generator can be read once.",
     "defaults": "Compare the default values in your def line with those in the task.",
     "given": "Does every argument of your function arrive in the optimizer, under the right name?",
     "rest": "Name only the settings that the signature names.",
