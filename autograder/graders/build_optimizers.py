@@ -185,7 +185,7 @@ def only_group(optimizer):
 
 HINTS = {
     "class": "torch.optim has a class for each algorithm; return an object of exactly that class.",
-    "forms": "Hand params on as they came, frozen ones too: torch knows all four forms, and a generator can be read once.",
+    "forms": "Hand params on as they came, frozen ones too. torch knows all four forms; a generator is read only once.",
     "defaults": "Compare the default values in your def line with those in the task.",
     "given": "Does every argument of your function arrive in the optimizer, under the right name?",
     "rest": "Name only the settings that the signature names.",
