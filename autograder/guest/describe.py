@@ -7,6 +7,7 @@ everything arrives as the name of its class.
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 
 import numpy
@@ -19,6 +20,7 @@ MAX_DEPTH = 20
 MAX_ITEMS = 100_000
 MAX_TEXT = 100_000
 MAX_TENSOR_BYTES = 8 * 2**20
+_DICTS = (dict, OrderedDict, defaultdict)
 
 
 class Generator(list):
@@ -122,12 +124,12 @@ class Describer:
             return self._describe_optimizer(value, depth)
         if isinstance(value, torch.Tensor):
             return _describe_tensor(value)
-        if kind in (list, tuple, dict):
+        if kind in (list, tuple) or kind in _DICTS:
             if depth >= MAX_DEPTH:
                 return wire.Opaque(f"{kind.__name__} nested too deeply")
             if len(value) > MAX_ITEMS:
                 return wire.Opaque(f"{kind.__name__} with too many items")
-            if kind is dict:
+            if kind in _DICTS:
                 items = [(self.describe(k, depth + 1), self.describe(v, depth + 1)) for k, v in value.items()]
                 return wire.Pairs(items)
             return wire.Items(kind.__name__, [self.describe(item, depth + 1) for item in value])

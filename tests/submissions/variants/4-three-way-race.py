@@ -446,3 +446,34 @@ def plot_race(curves, ax=None):
     ax.set(xlabel="step", ylabel="loss")
     ax.legend(title="optimizer")
     return ax
+
+# %% The race in a defaultdict
+from collections import defaultdict
+
+
+def three_way_race(model, X, y, steps=100):
+    curves = defaultdict(list)
+    for name, build in (
+        ("SGD", lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9)),
+        ("Adam", lambda p: torch.optim.Adam(p, lr=1e-3)),
+        ("AdamW", lambda p: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01)),
+    ):
+        runner = copy.deepcopy(model)
+        for loss in train(runner, build(runner.parameters()), X, y, steps):
+            curves[name].append(loss)
+    return curves
+
+
+# %% The race in an OrderedDict
+def three_way_race(model, X, y, steps=100):
+    from collections import OrderedDict
+
+    racers = [copy.deepcopy(model) for _ in range(3)]
+    sgd = torch.optim.SGD(racers[0].parameters(), lr=1e-2, momentum=0.9)
+    adam = torch.optim.Adam(racers[1].parameters(), lr=1e-3)
+    adamw = torch.optim.AdamW(racers[2].parameters(), lr=1e-3, weight_decay=0.01)
+    curves = OrderedDict()
+    curves["SGD"] = train(racers[0], sgd, X, y, steps)
+    curves["Adam"] = train(racers[1], adam, X, y, steps)
+    curves["AdamW"] = train(racers[2], adamw, X, y, steps)
+    return curves
