@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test lint demo build bench doctor nbgrader-tests fuzz kill-test clean
+.PHONY: test lint demo build bench variant-runs doctor nbgrader-tests fuzz kill-test clean
 
 test: .venv/ready  ## all tests, slow ones too
 	$(BIN)/ruff check .
@@ -18,6 +18,9 @@ build: .venv/ready  ## assignments/ and solutions/ from source/
 
 bench: .venv/ready  ## time one submission: ours, stock nbgrader, bare Python
 	$(BIN)/python tests/bench.py
+
+variant-runs: .venv/ready  ## grade every right answer 20 times, with other seeds and thread counts
+	$(BIN)/python tests/variant_runs.py
 
 doctor: .venv/ready  ## which sandbox works here
 	$(BIN)/autograder doctor

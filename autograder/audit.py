@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder import specimens
-from autograder.batch import process_grader, run_all
+from autograder.batch import in_order, process_grader, run_all
 from autograder.build import stale_files
 from autograder.course import Course, Exercise
 from autograder.report import progress
 from autograder.results import Grade
-from autograder.specimens import Specimen
+from autograder.sandbox import Limits
+from autograder.specimens import Attack, Specimen
 
 REFERENCE, STUB = "reference", "stub"
 
@@ -26,7 +27,7 @@ class Case:
     """One submission whose grade is known."""
 
     kind: str
-    """``reference``, ``stub``, ``mistakes`` or ``variants``."""
+    """``reference``, ``stub``, ``mistakes``, ``variants`` or ``attacks``."""
     exercise: Exercise
     specimen: Specimen | None = None
 
@@ -58,23 +59,27 @@ class Audit:
 
 
 def cases(course: Course, submissions: Path) -> list[Case]:
-    """Every case of the course; ``submissions`` is the folder that holds ``mistakes/`` and ``variants/``."""
+    """Every case of the course; ``submissions`` is the folder of mistakes, variants and attacks."""
     found = []
+    attacks = specimens.read_attacks(submissions, list(course.exercises))
     for exercise in course.exercises.values():
         found += [Case(REFERENCE, exercise), Case(STUB, exercise)]
         for kind in ("mistakes", "variants"):
             found += [Case(kind, exercise, specimen) for specimen in specimens.read(submissions, kind, exercise)]
+        found += [Case("attacks", exercise, attack) for attack in attacks if attack.exercise == exercise.name]
     return found
 
 
 def run(todo: Sequence[Case], workers: int | None = None) -> Iterator[Verdict]:
     """Grade the cases."""
-    return run_all(judge, todo, workers)
+    return in_order(run_all(judge, todo, workers))
 
 
 def judge(case: Case) -> Verdict:
     """Grade one case, and compare with what is known."""
     exercise = case.exercise
+    if isinstance(case.specimen, Attack):
+        return _judge_attack(case, case.specimen)
     if case.specimen is not None:
         notebook = specimens.without_examples(case.specimen.notebook(exercise))
     else:
@@ -95,6 +100,30 @@ def judge(case: Case) -> Verdict:
         problems += [] if named else ["it names no check that must catch it"]
     problems += [f"its feedback holds {leak}" for leak in _leaks(grade, exercise, own_code)]
     return Verdict(case, problems, [check.name for check in grade.checks], failed)
+
+
+ATTACK_LIMITS = Limits(cell=0.5, call=0.5, patience=1.0, submission=10.0)
+"""Attacks that hang shall not hold the audit up."""
+
+
+def _judge_attack(case: Case, attack: Attack) -> Verdict:
+    """Whether an attack is held, as far as one submission shows; tests/test_attacks.py looks at the machine too."""
+    grader = process_grader(False)
+    usual, grader.limits = grader.limits, ATTACK_LIMITS
+    try:
+        graded = grader.grade_notebook(attack.notebook(case.exercise), case.exercise, case.title)
+    finally:
+        grader.limits = usual
+    grade, honest = graded.grade, attack.honest_score(case.exercise)
+    problems = []
+    if grade.score is None:
+        problems.append(f"it needs review: {grade.reason}")
+    elif grade.score > honest:
+        problems.append(f"it earns {grade.score:g}, and {honest:g} without the attack")
+    told = f"{graded.outputs!r} {[check.message for check in grade.checks]!r}"
+    lines = {line.strip() for line in case.exercise.graders.read_text().splitlines() if len(line.strip()) > 40}
+    problems += [f"it reads a line of the graders: {line}" for line in sorted(lines) if repr(line)[1:-1] in told]
+    return Verdict(case, problems, [], [])
 
 
 def unneeded_checks(verdicts: Sequence[Verdict]) -> list[str]:
@@ -126,12 +155,20 @@ def print_audit(result: Audit, console: Console | None = None) -> None:
     """A row for each exercise, then what is wrong."""
     console = console or Console(soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("exercise", "checks", "mistakes caught", "variants at full marks", "reference", "stub"):
-        table.add_column(heading, justify="left" if heading == "exercise" else "right")
+    for heading in (
+        "exercise",
+        "checks",
+        "mistakes caught",
+        "variants at full marks",
+        "attacks held",
+        "reference",
+        "stub",
+    ):
+        table.add_column(heading, justify="right")
     for name in dict.fromkeys(verdict.case.exercise.name for verdict in result.verdicts):
         own = [verdict for verdict in result.verdicts if verdict.case.exercise.name == name]
         counts = []
-        for kind in ("mistakes", "variants", REFERENCE, STUB):
+        for kind in ("mistakes", "variants", "attacks", REFERENCE, STUB):
             of_kind = [verdict for verdict in own if verdict.case.kind == kind]
             counts.append(f"{sum(not verdict.problems for verdict in of_kind)} of {len(of_kind)}")
         table.add_row(name, str(max(len(verdict.checks) for verdict in own)), *counts)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing.util
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
-from autograder.course import Course, CourseError
+from autograder.course import GRADERS, Course, CourseError
 from autograder.grading import Grader
 from autograder.results import Grade
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+MAX_LOST_WORKERS = 3
+"""How often a pool is started in which workers die."""
 
 FILES_PER_WORKER = 8
 """A worker warms up for about 5 s, so another one pays only for about this many submissions."""
@@ -40,27 +44,87 @@ def find_notebooks(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def grade_all(files: Sequence[Path], root: Path, unsafe: bool = False, workers: int | None = None) -> Iterator[Grade]:
-    """Grade the files, in order, with several workers where that pays."""
-    return run_all(functools.partial(grade_one, root=root, unsafe=unsafe), files, workers)
+class LostWorkers(Exception):
+    """Workers kept dying. What they had finished is not lost."""
 
 
-def run_all(work: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None) -> Iterator[Result]:
-    """Do the same work on every item, in order of the items; each worker has its ``process_grader``."""
+def run_all(
+    work: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None, dask: str | None = None
+) -> Iterator[tuple[int, Result]]:
+    """Do the same work on every item; yields each item's place and its result, as they come.
+
+    The work is done on the Dask cluster with that address, or in a pool of ``workers`` processes, by default as many
+    as pay. Each has its ``process_grader``. The items of a worker that dies are tried again. Raises LostWorkers when
+    that happens too often, and CourseError when the cluster does not answer.
+    """
     if workers is None:
         workers = max(1, min(os.cpu_count() or 1, len(items) // FILES_PER_WORKER))
-    if workers == 1:
-        yield from map(work, items)
+    if workers == 1 and dask is None:
+        yield from ((place, work(item)) for place, item in enumerate(items))
         return
-    with ExitStack() as stack:
-        executor: Executor = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
-        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        yield from executor.map(work, items)
+    left = list(range(len(items)))
+    for _ in range(MAX_LOST_WORKERS):
+        with _on_dask(dask) if dask is not None else _on_processes(workers) as executor:
+            places = {executor.submit(work, items[place]): place for place in left}
+            try:
+                for future in as_completed(places):
+                    result, place = future.result(), places.pop(future)  # and forget it: results may be large
+                    left.remove(place)
+                    yield place, result
+                return
+            except BrokenExecutor:  # all that is left in the pool ends with the one worker
+                continue
+    raise LostWorkers(f"Workers died {MAX_LOST_WORKERS} times, perhaps for want of memory. Try again with fewer.")
+
+
+@contextlib.contextmanager
+def _on_processes(workers: int) -> Iterator[Executor]:
+    os.environ["PYTHONSAFEPATH"] = "1"  # workers would import a student's modules from the folder that we are in
+    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _on_dask(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError as error:
+        raise CourseError("--dask needs Dask's scheduler. Install it: pip install distributed") from error
+    try:
+        client = Client(address, timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise CourseError(f"No Dask scheduler answers at {address}. Start one: dask scheduler") from error
+    with client, client.get_executor(pure=False) as executor:
+        try:
+            yield executor
+        except KilledWorker as error:
+            raise LostWorkers(f"The cluster lost its workers again and again: {error}") from error
+        finally:
+            executor.shutdown(wait=False)
+
+
+def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
+    """The results in the order of their items, each as soon as all before it are there."""
+    waiting: dict[int, Result] = {}
+    following = 0
+    for place, result in results:
+        waiting[place] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
 
 
 def grade_one(path: Path, root: Path, unsafe: bool) -> Grade:
     """Grade one file with this process's grader."""
-    return process_grader(unsafe).grade_file(path, _course(root).exercises)
+    with _one_at_a_time:
+        return process_grader(unsafe).grade_file(path, read_course(root).exercises)
+
+
+_one_at_a_time = threading.Lock()
+"""A cluster's worker may run several tasks as threads; a Sandbox serves one submission at a time."""
 
 
 @functools.cache
@@ -72,5 +136,6 @@ def process_grader(unsafe: bool) -> Grader:
 
 
 @functools.cache
-def _course(root: Path) -> Course:
-    return Course(root)
+def read_course(root: Path, graders: Path = GRADERS) -> Course:
+    """The course, read once a process."""
+    return Course(root, graders)

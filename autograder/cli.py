@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -25,13 +26,22 @@ _unsafe = click.option(
 )
 
 
+_workers = click.option(
+    "--workers", type=click.IntRange(1), help="Processes that work side by side; by default as many as pay."
+)
+_dask = click.option("--dask", metavar="ADDRESS", help="Work on the Dask cluster whose scheduler has this address.")
+
+
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each submission, one a line.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that grade side by side; by default as many as pay.")
+@_workers
+@_dask
 @_course
 @_unsafe
-def grade(paths: tuple[Path, ...], as_json: bool, workers: int | None, course: Path | None, unsafe: bool) -> None:
+def grade(
+    paths: tuple[Path, ...], as_json: bool, workers: int | None, dask: str | None, course: Path | None, unsafe: bool
+) -> None:
     """Grade notebooks, or folders of them, outside the gradebook.
 
     Ends with exit code 0 when all were graded, 1 when some need review, 2 when nothing could be done.
@@ -43,13 +53,15 @@ def grade(paths: tuple[Path, ...], as_json: bool, workers: int | None, course: P
     try:
         root = Course.find(course).root
         files = batch.find_notebooks(paths)
-        results = batch.grade_all(files, root, unsafe, workers)
+        work = functools.partial(batch.grade_one, root=root, unsafe=unsafe)
+        places = [path.resolve() for path in files] if dask else files  # a cluster's workers start elsewhere
+        results = batch.in_order(batch.run_all(work, places, workers, dask))
         grades = []
         for result in report.progress(results, len(files), "Grading"):
             grades.append(result)
             if as_json:
                 click.echo(json.dumps(result.to_json()))
-    except (CourseError, NoSandboxError) as error:
+    except (CourseError, NoSandboxError, batch.LostWorkers) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("Stopped. What was graded so far is above.", err=True)
@@ -57,6 +69,57 @@ def grade(paths: tuple[Path, ...], as_json: bool, workers: int | None, course: P
     if not as_json:
         report.print_grades(grades)
     sys.exit(1 if any(result.status == "needs_review" for result in grades) else 0)
+
+
+@main.command()
+@click.argument("assignment")
+@_workers
+@_dask
+@click.option("--force", is_flag=True, help="Grade everything again, also what is known.")
+@click.option("--yes", is_flag=True, help="Write lowered scores without asking.")
+@_course
+@_unsafe
+def autograde(
+    assignment: str,
+    workers: int | None,
+    dask: str | None,
+    force: bool,
+    yes: bool,
+    course: Path | None,
+    unsafe: bool,
+) -> None:
+    """Grade all that was handed in to ASSIGNMENT, side by side, into nbgrader's gradebook.
+
+    What was graded before is not graded again, as long as neither the notebook nor its graders have changed: a run
+    that was interrupted goes on where it was. Scores that change are listed before they are written. Ends with exit
+    code 0 when all is graded and written, 1 when something needs review, 2 when nothing could be done.
+    """
+    from autograder import report
+    from autograder.autograde import Class
+    from autograder.batch import LostWorkers
+    from autograder.confinement import NoSandboxError
+    from autograder.course import Course, CourseError
+
+    try:
+        with Class(Course.find(course), assignment, unsafe) as found:
+            todo = found.todo(force)
+            for submission, grade in report.grading_progress(found.grade(todo, workers, dask), len(todo)):
+                if grade.status == "needs_review":
+                    click.echo(f"{submission} needs review: {grade.reason}", err=True)
+            changes = found.changes()
+            report.print_changes(changes)
+            if any(change.lowers for change in changes) and not yes and sys.stdin.isatty():
+                click.confirm("Write these scores into the gradebook?", abort=True)
+            students = list(found.students) if force else found.unwritten()
+            for _ in report.progress(found.write(students), len(students), "Writing"):
+                pass
+            report.print_class(found, len(todo), len(students))
+    except (CourseError, NoSandboxError, LostWorkers) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was graded so far is kept: the same command goes on from there.", err=True)
+        sys.exit(130)
+    sys.exit(1 if found.needs_review or found.failed else 0)
 
 
 @main.command()
@@ -74,7 +137,7 @@ def build(course: Path | None) -> None:
 
 
 @main.command()
-@click.option("--workers", type=click.IntRange(1), help="Processes that work side by side; by default as many as pay.")
+@_workers
 @_course
 def audit(workers: int | None, course: Path | None) -> None:
     """Grade the graders, on prepared right and wrong answers.

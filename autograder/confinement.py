@@ -46,13 +46,14 @@ class Backend:
 BUBBLEWRAP = Backend(
     "bubblewrap",
     "own processes, network, files and /tmp for each submission; system files read-only; everything else unseen",
-    "nothing that we know of",
+    "memory is limited for each process and not in sum; where it runs out, the kernel ends the sandbox first",
     "install it, for example with: apt-get install bubblewrap (and let users make user namespaces)",
 )
 SANDLOCK = Backend(
     "sandlock",
     "no network, no signals or access to other processes, one writable directory; everything else unreadable",
-    "disk use is limited for each file and not in sum, and warming up is slower",
+    "memory is limited for each process, and disk for each file, and neither in sum; whether a file exists, and its "
+    "size and times, can be asked by its name; warming up is slower",
     "run Linux 6.12 or newer with Landlock on, then: pip install sandlock",
 )
 UNSAFE = Backend("unsafe", "nothing", "everything: student code can read and change whatever you can", "")
@@ -121,7 +122,8 @@ def zygote_command(backend: Backend, scratch: str) -> list[str]:
     ``scratch`` is an empty directory. The sandbox's code is copied there, and a backend that can't give a Guest a
     file system of its own lets it write there.
     """
-    arguments = f"{backend.name!r}, {scratch!r}, {readable_paths()!r}"
+    readable = [*readable_paths(), os.path.join(scratch, "code")]
+    arguments = f"{backend.name!r}, {scratch!r}, {readable!r}"
     return command(backend, scratch, f"from autograder.guest.zygote import main; main({arguments})")
 
 
@@ -206,8 +208,9 @@ def _sandlock(sources: Path, scratch: str, code: str) -> list[str]:
         "import json, sandlock, sys\n"
         "inherit = sandlock.StdioMode.INHERIT\n"
         "policy, command = json.loads(sys.argv[1])\n"
+        "open('/proc/self/oom_score_adj', 'w').write('1000')\n"
         "process = sandlock.Sandbox(**policy).popen(command, stdin=inherit, stdout=inherit, stderr=inherit)\n"
         "result = process.wait()\n"
         "sys.exit(0 if result.exit_code == 0 else result.error or f'sandlock ended with {result.exit_code}')\n"
     )
-    return [sys.executable, "-c", launcher, json.dumps([policy, _python(str(sources), code)])]
+    return [sys.executable, "-P", "-c", launcher, json.dumps([policy, _python(str(sources), code)])]

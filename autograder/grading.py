@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from autograder import confinement, notebooks, wire
 from autograder.course import Exercise
-from autograder.results import CheckResult, Grade, Status
+from autograder.results import CheckResult, Grade, Status, printable
 from autograder.sandbox import Fork, Guest, Limits, Sandbox, SandboxError, StudentFault
 from autograder.student import Student
 
@@ -47,7 +47,7 @@ class Grader:
     def __init__(self, unsafe: bool = False, limits: Limits = Limits()) -> None:
         torch.set_num_threads(1)  # as in the Guests: references must not depend on the machine's load
         self._unsafe = unsafe
-        self._limits = limits
+        self.limits = limits
         self._sandbox: Sandbox | None = None
 
     def __enter__(self) -> Grader:
@@ -127,7 +127,7 @@ class Grader:
         if not exercise.graders.is_file():
             raise GradersError(f"The graders of {exercise.name} are missing: {exercise.graders.name}.")
         cells = notebooks.cells_to_run(notebook, exercise)
-        with self.sandbox.load([cell for _, cell in cells], exercise.files, self._limits) as guest:
+        with self.sandbox.load([cell for _, cell in cells], exercise.files, self.limits) as guest:
             checks = run_checks(guest, exercise)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
         points = {cell: sum(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
@@ -136,8 +136,12 @@ class Grader:
         return outputs, checks
 
 
-_UNUSED = ("terminal", "cacheprovider", "warnings", "logging", "faulthandler", "unraisableexception", "threadexception")
-"""pytest's own plugins that these runs do without; the last two collect all garbage each time, which takes 0.2 s."""
+_UNUSED = (
+    *("terminal", "cacheprovider", "warnings", "logging", "faulthandler", "unraisableexception", "threadexception"),
+    *("doctest", "junitxml", "pastebin", "unittest", "setuponly", "setupplan", "stepwise", "skipping", "debugging"),
+    *("recwarn", "tmpdir", "monkeypatch", "legacypath", "subtests"),
+)
+"""pytest's own plugins that these runs do without: each costs time, most of all those that collect all garbage."""
 
 _PYTEST_OPTIONS = [
     *("--disable-plugin-autoload", "--noconftest", "--import-mode=importlib", "-c", os.devnull),
@@ -167,6 +171,15 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
     if session.sandbox_error:
         raise session.sandbox_error
     return session.results
+
+
+MAX_MESSAGE = 8000
+
+
+def _say(error: BaseException, status: Status) -> str:
+    """What a check has against a submission, fit to be shown on a page and on a terminal."""
+    text = str(error) if status == "failed" else f"{type(error).__name__}: {error}"
+    return printable(text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " [cut here]")
 
 
 def _mark(item: pytest.Item) -> dict[str, Any]:
@@ -284,11 +297,7 @@ class _Session:
                 status=status,
                 points=mark["points"] if status == "passed" else 0.0,
                 max_points=mark["points"],
-                message=""
-                if error is None
-                else str(error)
-                if status == "failed"
-                else f"{type(error).__name__}: {error}",
+                message="" if error is None else _say(error, status),
                 hint=mark["hint"] if status == "failed" else "",
             )
         )

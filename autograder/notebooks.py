@@ -15,6 +15,8 @@ from autograder import wire
 from autograder.course import Exercise
 
 MAX_BYTES = 20 * 2**20
+MAX_CODE_BYTES = 8 * 2**20
+"""Without outputs. What is sent to a Guest must fit into one message."""
 
 
 class UnreadableNotebook(Exception):
@@ -26,6 +28,8 @@ def read(path: Path) -> NotebookNode:
     remedy = "Ask the student for a new copy: File, Save, and submit again."
     if not path.is_file():
         raise UnreadableNotebook(f"There is no notebook {path.name}. {remedy}")
+    if path.is_symlink():  # it could lead to the solution
+        raise UnreadableNotebook(f"{path.name} is a link to another file, and no notebook of its own. {remedy}")
     if path.stat().st_size > MAX_BYTES:
         size = path.stat().st_size / 2**20
         raise UnreadableNotebook(
@@ -45,9 +49,14 @@ def read(path: Path) -> NotebookNode:
             warnings.simplefilter("ignore")  # missing cell ids are harmless here
             notebook = nbformat.reads(json.dumps(content), as_version=4)
             nbformat.validate(notebook)
+            json.dumps(notebook, ensure_ascii=False).encode()  # JSON can hold halves of characters
     except Exception as error:  # nbformat raises whatever the damage makes it raise
         first_line = str(error).partition("\n")[0]
         raise UnreadableNotebook(f"{path.name} is a damaged notebook ({first_line}). {remedy}") from error
+    if sum(len(cell.source.encode()) for cell in notebook.cells) > MAX_CODE_BYTES:
+        raise UnreadableNotebook(
+            f"{path.name} holds more than {MAX_CODE_BYTES // 2**20} MiB of text and code. Shorten it, and submit again."
+        )
     return notebook
 
 

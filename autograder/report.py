@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from autograder.feedback import without_repeats
-from autograder.results import Grade
+from autograder.results import Grade, printable
+
+if TYPE_CHECKING:
+    from autograder.autograde import Change, Class
 
 Item = TypeVar("Item")
 
@@ -19,36 +31,96 @@ Item = TypeVar("Item")
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     """Hand the items on, with a progress bar on standard error where that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+    with _bar(*columns, TimeRemainingColumn()) as bar:
         task = bar.add_task(what, total=total)
         for item in items:
             bar.advance(task)
             yield item
 
 
+def _bar(*columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def grading_progress(results: Iterable[tuple[Item, Grade]], total: int) -> Iterator[tuple[Item, Grade]]:
+    """Hand the graded submissions on, with a bar that shows how many are done and need review, rate and time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with _bar(*columns, TimeRemainingColumn()) as bar:
+        task = bar.add_task("Grading", total=total, note="")
+        reviews = 0
+        for item, grade in results:
+            reviews += grade.status == "needs_review"
+            bar.advance(task)
+            speed = bar.tasks[task].speed or 0.0
+            bar.update(task, note=f"{reviews} need review, {speed:.1f} a second")
+            yield item, grade
+
+
+def print_changes(changes: Sequence[Change], console: Console | None = None) -> None:
+    """The scores that the gradebook has and that are about to change."""
+    console = console or Console()
+    if changes:
+        table = Table(box=None, pad_edge=False, header_style="bold", title="Scores that change", title_justify="left")
+        for heading in ("submission", "gradebook", "now", ""):
+            table.add_column(heading, justify="right" if heading in ("gradebook", "now") else "left")
+        for change in changes:
+            new = "needs review" if change.new is None else f"{change.new:g}"
+            table.add_row(
+                Text(str(change.submission)), f"{change.old:g}", new, "lowered" if change.lowers else "raised"
+            )
+        console.print(table)
+
+
+def print_class(found: Class, graded: int, written: int, console: Console | None = None) -> None:
+    """What a run of ``autograder autograde`` has done."""
+    console = console or Console(soft_wrap=True)
+    submissions = sum(map(len, found.students.values()))
+    console.print(
+        f"{submissions} submissions of {len(found.students)} students: {graded} graded now, the others known before.\n"
+        f"{written - len(found.failed)} students written into the gradebook.\n"
+        f"{len(found.needs_review)} submissions need review."
+    )
+    for submission, reason in found.needs_review.items():
+        console.print(Text(f"  {submission}: {reason}"))
+    for student, reason in found.failed.items():
+        console.print(Text(f"  {student} could not be written: {reason.strip().splitlines()[-1]}"))
+
+
 def print_grades(grades: Sequence[Grade], console: Console | None = None) -> None:
     """A table of scores, then what each submission lost its points for."""
     console = console or Console()
+    folder, names = _shorten([grade.submission for grade in grades])
+    if folder:
+        console.print(Text(f"in {folder}:"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("submission", overflow="fold")
     table.add_column("exercise")
     table.add_column("score", justify="right")
     table.add_column("seconds", justify="right")
-    for grade in grades:
+    for grade, name in zip(grades, names, strict=True):
         score = "needs review" if grade.score is None else f"{grade.score:g} / {grade.max_score:g}"
-        table.add_row(Text(grade.submission), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
+        table.add_row(Text(printable(name)), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
     console.print(table)
-    for grade in grades:
+    for grade, name in zip(grades, names, strict=True):
         lost = without_repeats([check for check in grade.checks if check.status != "passed"])
         if not lost and not grade.reason:
             continue
         console.print()
-        console.print(Text(grade.submission, style="bold"))
+        console.print(Text(printable(name), style="bold"))
         if grade.reason:
-            console.print(Text(f"  {grade.reason}"))
+            console.print(Text(printable(f"  {grade.reason}")))
         for check in lost:
             points = f"-{check.max_points - check.points:g}"
             as_above = "  (as above)" if check.message == "as above" else ""
             console.print(Text(f"  {points:>5}  {check.sentence}{as_above}"))
             for line in check.message.splitlines() if not as_above else []:
                 console.print(Text(f"         {line}", style="dim"))
+
+
+def _shorten(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """The folder that all the paths lie in, and the rest of each path."""
+    if not paths:
+        return "", []
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return folder, [os.path.relpath(path, folder) if folder else path for path in paths]

@@ -8,6 +8,11 @@ from typing import Any, Literal
 Status = Literal["passed", "failed", "error"]
 
 
+def printable(text: str) -> str:
+    """The text with a mark in place of what could command a terminal or is no text."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """The outcome of one check."""

@@ -3,14 +3,18 @@
 Each exercise has one file of each kind, a Python script in jupytext's percent format. A cell is one specimen: what
 it changes in the reference solution, under a title that says what is special about it. A mistake also names the
 check that must catch it: ``# %% SGD without its momentum caught_by="test_sgd_settings"``.
+
+Attacks are sorted by topic instead, ``attacks/TOPIC.py``. Each names what must hold, and its exercise where that is not
+the first: ``# %% A fork bomb holds="contained" exercise="2-decay-groups"``.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -33,7 +37,10 @@ class Specimen:
 
     def notebook(self, exercise: Exercise) -> NotebookNode:
         """The reference solution with this specimen's definitions in place of its own."""
-        first, *others = self.defines(exercise)
+        defined = self.defines(exercise)
+        if not defined:
+            raise CourseError(f'The specimen "{self.title}" of {self.exercise} defines none of {exercise.answers}.')
+        first, *others = defined
         return answer(exercise, {first: self.code}, others)
 
     def defines(self, exercise: Exercise) -> list[str]:
@@ -44,10 +51,52 @@ class Specimen:
                 names.append(statement.name)
             elif isinstance(statement, ast.Assign):
                 names += [target.id for target in statement.targets if isinstance(target, ast.Name)]
-        defined = [name for name in dict.fromkeys(names) if name in exercise.answers]
-        if not defined:
-            raise CourseError(f'The specimen "{self.title}" of {self.exercise} defines none of {exercise.answers}.')
-        return defined
+        return [name for name in dict.fromkeys(names) if name in exercise.answers]
+
+
+HOLDS = ("no gain", "contained", "no leak")
+
+
+@dataclass(frozen=True)
+class Attack(Specimen):
+    """A submission that tries to cheat, to break the grader, or to read what is not its own."""
+
+    topic: str = ""
+    holds: str = ""
+    """``no gain``: the functions that it is after earn nothing. ``contained``: it harms nobody else, and the next
+    submission has full marks. ``no leak``: what it was after is in nothing that comes back."""
+
+    def targets(self, exercise: Exercise) -> list[str]:
+        """The functions that it is after; they are not answered, and the others are right."""
+        return self.defines(exercise) or exercise.answers[:1]
+
+    def honest_score(self, exercise: Exercise) -> float:
+        """The most that the same notebook would earn without the attack."""
+        lost = self.targets(exercise) if self.holds == "no gain" else []
+        return exercise.max_score - sum(exercise.points[f"test_{name}"] for name in lost)
+
+    def notebook(self, exercise: Exercise, host: Mapping[str, Any] | None = None) -> NotebookNode:
+        """The attack's definitions in place of the answers, or its code in a cell in front of them.
+
+        ``host`` is what it is told about the machine, as ``HOST``: it need not guess where to look.
+        """
+        code = {name: unwritten(name) for name in self.targets(exercise)} if self.holds == "no gain" else {}
+        defined = self.defines(exercise)
+        if defined:
+            code[defined[0]] = self.code
+        notebook = without_examples(answer(exercise, code, defined[1:]))
+        cells = [f"HOST = {dict(host or whereabouts(exercise))!r}"] + ([] if defined else [self.code])
+        place = next(place for place, cell in enumerate(notebook.cells) if grade_id(cell) in exercise.answers)
+        notebook.cells[place:place] = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        return notebook
+
+
+def whereabouts(exercise: Exercise) -> dict[str, Any]:
+    """Where the secrets of an exercise lie, and doors of the host that students must not reach."""
+    root = exercise.source.parent.parent.parent
+    solution = root / "solutions" / exercise.assignment / exercise.source.name
+    files = [exercise.graders, exercise.source, solution, root / "gradebook.db", root / "nbgrader_config.py"]
+    return {"files": [str(file) for file in files], "port": 9, "socket": "/run/attack", "abstract": "attack"}
 
 
 def unchanged(exercise: Exercise) -> NotebookNode:
@@ -80,8 +129,12 @@ def without_examples(notebook: NotebookNode) -> NotebookNode:
 
 def stub(exercise: Exercise) -> NotebookNode:
     """The notebook as it is released, with nothing answered."""
-    unanswered = "raise NotImplementedError()"
-    return answer(exercise, {name: f"def {name}(*args, **kwargs):\n    {unanswered}" for name in exercise.answers})
+    return answer(exercise, {name: unwritten(name) for name in exercise.answers})
+
+
+def unwritten(name: str) -> str:
+    """An answer that is not written yet."""
+    return f"def {name}(*args, **kwargs):\n    raise NotImplementedError()"
 
 
 def read(folder: Path, kind: str, exercise: Exercise) -> list[Specimen]:
@@ -90,13 +143,30 @@ def read(folder: Path, kind: str, exercise: Exercise) -> list[Specimen]:
     if not path.is_file():
         return []
     specimens = []
+    for title, code, metadata in _titled_cells(path):
+        caught_by = metadata.get("caught_by", [])
+        caught_by = (caught_by,) if isinstance(caught_by, str) else tuple(caught_by)
+        specimens.append(Specimen(title, exercise.name, code, caught_by))
+    return specimens
+
+
+def read_attacks(folder: Path, exercises: Sequence[str]) -> list[Attack]:
+    """Every attack of ``folder/attacks``, on the first of the exercises unless it names another."""
+    attacks = []
+    for path in sorted(folder.glob("attacks/*.py")):
+        for title, code, metadata in _titled_cells(path):
+            exercise, holds = metadata.get("exercise", exercises[0]), metadata.get("holds")
+            if holds not in HOLDS or exercise not in exercises:
+                raise CourseError(f"{path}: {title!r} needs holds, one of {HOLDS}, and an exercise of this course.")
+            attacks.append(Attack(title, exercise, code, topic=path.stem, holds=holds))
+    return attacks
+
+
+def _titled_cells(path: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     for cell in jupytext.read(path, fmt="py:percent").cells:
         title = cell.metadata.get("title")
         if cell.cell_type != "code" or title is None:
             continue
         if "incorrectly_encoded_metadata" in cell.metadata:
             raise CourseError(f"{path}: the title {title!r} must not hold quotes or an equals sign.")
-        caught_by = cell.metadata.get("caught_by", [])
-        caught_by = (caught_by,) if isinstance(caught_by, str) else tuple(caught_by)
-        specimens.append(Specimen(title, exercise.name, cell.source, caught_by))
-    return specimens
+        yield title, cell.source, cell.metadata

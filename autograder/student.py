@@ -117,7 +117,10 @@ class Student:
         self._sent.extend(sent_objects([args, kwargs]))
         answer = self._fork.call(function, args, kwargs, self._seconds)
         if isinstance(answer, wire.Returned):
-            return rebuild(answer.value, self._sent)
+            try:
+                return rebuild(answer.value, self._sent)
+            except (RecursionError, ValueError, TypeError, OverflowError, RuntimeError):  # no honest Guest says this
+                raise StudentFault(f"{function} sent something that is not a result.") from None
         sentence = self._explain(function, args, kwargs, answer)
         if isinstance(answer, wire.Raised):
             raise StudentRaised(sentence, answer.name, answer.message)

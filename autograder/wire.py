@@ -22,9 +22,9 @@ MAX_DEPTH = 100
 """How deep MessagePack's arrays and maps may nest; a list inside a list takes two levels."""
 MAX_COUNT = 250_000
 """How many values, keys and containers one message may hold: in Python each takes up to a few hundred bytes."""
-MAX_NAME = 1_000
+MAX_NAME = 2_000
 """Characters of a name: of a class, a parameter, an axis."""
-MAX_TEXT = 200_000
+MAX_TEXT = 110_000
 """Characters of any other text."""
 
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
@@ -72,13 +72,13 @@ class Items(Struct, frozen=True, tag="items"):
 
     kind: Name
     """``list`` or ``tuple``."""
-    items: list[Value]
+    items: Annotated[list[Value], Meta(max_length=100_000)]
 
 
 class Pairs(Struct, frozen=True, tag="dict"):
     """A dict, as its items in order."""
 
-    items: list[tuple[Value, Value]]
+    items: Annotated[list[tuple[Value, Value]], Meta(max_length=100_000)]
 
 
 class Group(Struct, frozen=True, tag="group"):
@@ -166,7 +166,7 @@ class Display(Struct, frozen=True, tag="display"):
     result: bool
     """Whether it is the value of the last line (nbformat's ``execute_result``)."""
     text: Text
-    png: bytes | None
+    png: Annotated[bytes, Meta(max_length=2 * 2**20)] | None
 
 
 class Error(Struct, frozen=True, tag="error"):
@@ -174,7 +174,7 @@ class Error(Struct, frozen=True, tag="error"):
 
     name: Name
     message: Text
-    traceback: list[Text]
+    traceback: Annotated[list[Text], Meta(max_length=1000)]
 
 
 Output = Stream | Display | Error
@@ -234,7 +234,7 @@ ToGuest = Load | Fork | Call | Look
 class CellDone(Struct, frozen=True, tag="cell"):
     """A cell has ended, well or badly."""
 
-    outputs: list[Output]
+    outputs: Annotated[list[Output], Meta(max_length=100)]
 
 
 class Returned(Struct, frozen=True, tag="returned"):
@@ -248,8 +248,8 @@ class Raised(Struct, frozen=True, tag="raised"):
 
     name: Name
     """Class of the exception."""
-    message: Text
-    traceback: Text
+    message: Name
+    traceback: Annotated[str, Meta(max_length=4000)]
     """The student's own frames only, ending at the student's line."""
 
 

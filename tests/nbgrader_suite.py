@@ -7,6 +7,7 @@ of the course and of its folders are left out: the tests ask for nbgrader's.
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import tempfile
@@ -122,6 +123,7 @@ def main(arguments: list[str]) -> int:
         monkeypatch.chdir(configuration)
         os.symlink(folder.parent, "nbgrader")  # some tests read nbgrader's files from the current folder
         monkeypatch.setenv("PATH", os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"])
+        monkeypatch.setenv("USER", getpass.getuser())  # some containers have none, and two tests want it
         ours.put_in_force(monkeypatch, Path(configuration))
         options = [
             "-c",

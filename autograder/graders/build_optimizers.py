@@ -6,24 +6,38 @@ import torch
 
 from autograder.checks import check
 from autograder.expect import (
-    IMPLEMENTATION,
     expect_class,
     expect_number,
     expect_optimizer,
     expect_options,
     expect_params,
+    names,
     same,
     tell,
 )
 from autograder.sandbox import StudentFault
+from autograder.student import ModuleDescription, StudentRaised, look_at
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+
+# Options that are free, because they choose only how torch computes a step. (``capturable`` and ``differentiable``
+# are not: with them, the optimizer refuses an ordinary step.)
+FREE = {"foreach", "fused"}
 
 
 @functools.cache
 def make_model(number=0):
-    """A small model, with weights and biases; each number gives another one."""
-    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2), torch.nn.LayerNorm(2))
+    """A small model, with weights and biases, one of them frozen; each number gives another one."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2), torch.nn.LayerNorm(2))
+    model[2].bias.requires_grad_(False)
+    return model
+
+
+def make_partly_frozen():
+    """A new model, with a frozen parameter."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+    model[0].weight.requires_grad_(False)
+    return model
 
 
 @functools.cache
@@ -47,7 +61,7 @@ CASES = {
         "class": Adam,
         "defaults": {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.0},
         "given": [{"lr": 0.0042, "betas": (0.8, 0.95)}, {"lr": 0.02, "betas": (0.0, 0.9)}],
-        "own": [{"lr": 0.03, "eps": 1e-5}, {"betas": (0.5, 0.6)}, {}],
+        "own": [{"lr": 0.03, "eps": 1e-5}, {"betas": (0.5, 0.6), "weight_decay": 0.07}, {}],
     },
     "build_adamw": {
         "class": AdamW,
@@ -86,6 +100,27 @@ def takes_params_in_every_form(student, function):
                 raise
             raise StudentFault(f"{where}, {fault}") from fault
         expect_params(expect_optimizer(found, function), dict(model.named_parameters()), where)
+    changes_no_parameter(student, function)
+
+
+def changes_no_parameter(student, function):
+    model = make_partly_frozen()
+    # torch keeps what it does not know of a group, so the model travels with its parameters and can be looked at
+    groups = [{"params": list(model.parameters()), "model": model}]
+    optimizer = expect_optimizer(getattr(student, function)(groups), function)
+    expect_params(optimizer, dict(model.named_parameters()), "when one of them is frozen")
+    now = look_at(student, model)
+    assert isinstance(now, ModuleDescription), f"expected the model to stay as it was, found {tell(now)}"
+    changed = [name for name, param in model.named_parameters() if not unchanged(now.parameters.get(name), param)]
+    assert not changed, (
+        f"expected the parameters to stay as they were (values and requires_grad), found changed: {names(changed)}"
+    )
+
+
+def unchanged(found, param):
+    if not isinstance(found, torch.Tensor) or found.dtype != param.dtype:
+        return False
+    return found.requires_grad == param.requires_grad and torch.equal(found, param)
 
 
 def has_the_default_settings(student, function):
@@ -98,20 +133,31 @@ def uses_the_given_settings(student, function):
         optimizer = expect_optimizer(getattr(student, function)(make_layer().parameters(), **settings), function)
         call = ", ".join(f"{name}={tell(value)}" for name, value in settings.items())
         expect_options(only_group(optimizer), settings, f"after {function}(params, {call})")
+    # The first two by position; a function that takes them by name only is not blamed for that.
+    first_two = dict(list(CASES[function]["given"][0].items())[:2])
+    call = f"{function}(params, {', '.join(map(tell, first_two.values()))})"
+    try:
+        found = getattr(student, function)(make_layer().parameters(), *first_two.values())
+    except StudentRaised as fault:
+        raise StudentFault(f"when called as {call}, {fault}") from fault
+    except StudentFault:
+        return
+    expect_options(only_group(expect_optimizer(found, function)), first_two, f"after {call}")
 
 
 def leaves_the_rest_at_torch_defaults(student, function):
     optimizer = expect_optimizer(getattr(student, function)(make_layer().parameters()), function)
     named = CASES[function]["defaults"]
-    # the defaults of the class that came, so that a wrong class is not blamed here too
-    found_class = getattr(torch.optim, optimizer.type_name.rpartition(".")[2], CASES[function]["class"])
+    # the defaults of the class that came, so that a wrong one of the three is not blamed here too
+    classes = {f"{cls.__module__}.{cls.__qualname__}": cls for cls in (SGD, Adam, AdamW)}
+    found_class = classes.get(optimizer.type_name, CASES[function]["class"])
     defaults = found_class([torch.zeros(1)]).defaults
-    rest = {k: v for k, v in defaults.items() if k not in named and k not in IMPLEMENTATION}
+    rest = {k: v for k, v in defaults.items() if k not in named and k not in FREE}
     group = only_group(optimizer)
-    changed = [name for name, value in rest.items() if name in group and not same(group[name], value)]
+    changed = [name for name, value in rest.items() if name not in group or not same(group[name], value)]
     assert not changed, (
         f"expected torch's default {', '.join(f'{name} = {tell(rest[name])}' for name in changed)}, "
-        f"found {', '.join(f'{name} = {tell(group[name])}' for name in changed)}"
+        f"found {', '.join(f'{name} = {tell(group.get(name))}' for name in changed)}"
     )
 
 
@@ -139,9 +185,9 @@ def only_group(optimizer):
 
 HINTS = {
     "class": "torch.optim has a class for each algorithm; return an object of exactly that class.",
-    "forms": "Hand params on to torch as they came: a generator can be read only once, and torch knows all four forms.",
+    "forms": "Hand params on as they came, frozen ones too. torch knows all four forms; a generator is read only once.",
     "defaults": "Compare the default values in your def line with those in the task.",
-    "given": "Does every argument of your function arrive in the optimizer?",
+    "given": "Does every argument of your function arrive in the optimizer, under the right name?",
     "rest": "Name only the settings that the signature names.",
     "groups": "torch fills in only the settings that a group lacks. Does your code change groups before or after that?",
 }
@@ -155,7 +201,7 @@ def test_sgd_class(student):
 
 @check("test_build_sgd", 0.5, HINTS["forms"])
 def test_sgd_params(student):
-    """build_sgd takes params in every form and holds each parameter once."""
+    """build_sgd takes params in every form, holds each parameter once and changes none."""
     takes_params_in_every_form(student, "build_sgd")
 
 
@@ -191,7 +237,7 @@ def test_adam_class(student):
 
 @check("test_build_adam", 0.5, HINTS["forms"])
 def test_adam_params(student):
-    """build_adam takes params in every form and holds each parameter once."""
+    """build_adam takes params in every form, holds each parameter once and changes none."""
     takes_params_in_every_form(student, "build_adam")
 
 
@@ -227,7 +273,7 @@ def test_adamw_class(student):
 
 @check("test_build_adamw", 0.5, HINTS["forms"])
 def test_adamw_params(student):
-    """build_adamw takes params in every form and holds each parameter once."""
+    """build_adamw takes params in every form, holds each parameter once and changes none."""
     takes_params_in_every_form(student, "build_adamw")
 
 
@@ -267,14 +313,18 @@ def true_pull(optimizer_class, lr, weight_decay, weight):
     return weight - parameter.item()
 
 
-def expect_pull(student, optimizer_class, lr, weight_decay, weight=None):
+def expect_pull(student, optimizer_class, lr, weight_decay, weight=None, by_position=False):
     """Compare one call with the truth. A student may compute in float32, so a weight is known to about 1e-7 of it."""
-    given = {} if weight is None else {"weight": weight}
-    found = student.decay_pull(optimizer_class, lr=lr, weight_decay=weight_decay, **given)
-    found = expect_number(found, "decay_pull")
+    settings = {"lr": lr, "weight_decay": weight_decay} | ({} if weight is None else {"weight": weight})
+    told = [f"{value:g}" if by_position else f"{name}={value:g}" for name, value in settings.items()]
+    call = f"decay_pull({', '.join([optimizer_class.__name__, *told])})"
+    if by_position:
+        found = student.decay_pull(optimizer_class, *settings.values())
+    else:
+        found = student.decay_pull(optimizer_class, **settings)
     weight = 1.0 if weight is None else weight
+    found = expect_number(found, "decay_pull")
     wanted = true_pull(optimizer_class, lr, weight_decay, weight)
-    call = f"decay_pull({optimizer_class.__name__}, lr={lr:g}, weight_decay={weight_decay:g}, weight={weight:g})"
     close = abs(found - wanted) <= 1e-3 * abs(wanted) + 1e-6 * max(1.0, abs(weight))
     assert close, f"expected {call} to be about {wanted:.4g}, found {found:.4g}"
 
@@ -295,6 +345,7 @@ def test_pull_of_sgd(student):
     """SGD pulls a weight by lr * weight_decay * weight."""
     expect_pull(student, SGD, 0.1, 0.1)
     expect_pull(student, SGD, 0.05, 0.4)
+    expect_pull(student, SGD, 0.013, 0.0027)
 
 
 @check("test_decay_pull", 0.5, PULL_HINT)
@@ -302,6 +353,7 @@ def test_pull_of_adamw(student):
     """AdamW pulls a weight by lr * weight_decay * weight."""
     expect_pull(student, AdamW, 0.1, 0.1)
     expect_pull(student, AdamW, 0.02, 0.6)
+    expect_pull(student, AdamW, 0.017, 0.0019)
 
 
 @check(
@@ -325,7 +377,7 @@ def test_pull_of_weights(student):
     """decay_pull starts from the given weight, of either sign."""
     for optimizer_class in (SGD, AdamW, Adam):
         expect_pull(student, optimizer_class, 0.1, 0.2, 4.0)
-        expect_pull(student, optimizer_class, 0.1, 0.2, -2.5)
+        expect_pull(student, optimizer_class, 0.1, 0.2, -2.5, by_position=True)
 
 
 @check("test_decay_pull", 0.5, "With a zero gradient and no decay, what is left that could move the weight?")

@@ -10,9 +10,17 @@ from torch import nn
 from torchvision import models
 
 from autograder.checks import check
-from autograder.expect import IMPLEMENTATION, expect_class, names, same, tell
+from autograder.expect import expect_class, names, same, tell
 from autograder.guest import models_decay_groups as layers
-from autograder.student import AxesDescription, ModuleDescription, Opaque, OptimizerDescription
+from autograder.sandbox import StudentFault
+from autograder.student import (
+    AxesDescription,
+    ModuleDescription,
+    Opaque,
+    OptimizerDescription,
+    StudentRaised,
+    look_at,
+)
 
 NORM_LAYERS = (
     *(nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.SyncBatchNorm),
@@ -20,6 +28,10 @@ NORM_LAYERS = (
     *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
 )
 EMBEDDING_LAYERS = (nn.Embedding, nn.EmbeddingBag)
+
+# Options that are free, because they choose only how torch computes a step. (``capturable`` and ``differentiable``
+# are not: with them, the optimizer refuses an ordinary step.)
+FREE = {"foreach", "fused"}
 
 
 # --- The truth ----------------------------------------------------------------------------------------------------
@@ -155,8 +167,9 @@ def make_transformer() -> nn.Module:
 @functools.cache
 def make_raw() -> nn.Module:
     """Parameters that a model holds directly, beside its layers."""
-    part = tree(relative_position_bias_table=(5, 2), class_token=(1, 1, 3), query=nn.Linear(3, 3))
-    return tree(pos_embedding=(1, 4, 3), mask_token=(1, 3), embedding=(4, 2), attn=part, head=nn.Linear(3, 2))
+    part = tree(relative_position_bias_table=(5, 2), class_token=(1, 1, 3), query=nn.Linear(3, 3), norm_mix=(3, 3))
+    tables = tree(pos_embedding=(1, 4, 3), embedding=(4, 2), embeddings_of_rows=(4, 3))
+    return tree(mask_token=(1, 3), embed_in=(3, 3), tables=tables, pos_embedding=(1, 5, 3), attn=part)
 
 
 @functools.cache
@@ -166,12 +179,14 @@ def make_vectors() -> nn.Module:
     return tree(temperature=(), gate=(4,), block=block, out=nn.Linear(4, 2))
 
 
-@functools.cache
-def make_frozen() -> nn.Module:
+def new_frozen() -> nn.Module:
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 2))
     model[:2].requires_grad_(False)
     model[2].bias.requires_grad_(False)
     return model
+
+
+make_frozen = functools.cache(new_frozen)
 
 
 @functools.cache
@@ -225,7 +240,7 @@ def make_misleading() -> nn.Module:
     return tree(
         embedding_projection=nn.Linear(3, 4),
         norm_head=nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)),
-        bias_net=tree(inner=nn.Linear(2, 2), mixer=(2, 3)),
+        bias_net=tree(inner=nn.Linear(2, 5), mixer=(2, 3)),
         LayerNorm=nn.Linear(2, 2),
         embedding=nn.Conv1d(2, 3, 1),
         patches=layers.PatchEmbedding(3, 4, 2),
@@ -274,6 +289,21 @@ def _read_side(side: object, name: str, expected: str) -> list:
         side = side["params"] if "params" in side else list(side.values())
     assert isinstance(side, (tuple, list)), f"{expected}, found {word(side)} as {name}"
     return [item[1] if isinstance(item, tuple) and len(item) == 2 else item for item in side]
+
+
+def expect_unchanged(student, model: nn.Module) -> None:
+    """The model of the last call, which was sent then for the first time, is as it was."""
+    now = look_at(student, model)
+    assert isinstance(now, ModuleDescription), f"expected the model to stay as it was, found {word(now)}"
+    changed = []
+    for name, old in model.named_parameters():
+        new = now.parameters.get(name)
+        same_kind = isinstance(new, torch.Tensor) and new.dtype == old.dtype and new.requires_grad == old.requires_grad
+        if not same_kind or not torch.equal(new, old):
+            changed.append(name)
+    assert not changed, (
+        f"expected the model to stay as it was (values and requires_grad), found changed: {names(changed)}"
+    )
 
 
 def expect_sides(student, model: nn.Module, which: Callable[[Member], bool]) -> None:
@@ -359,11 +389,14 @@ def test_split_each_once(student):
 
 @check("test_split_decay_groups", 0.5, "How does a parameter tell whether it is trained?")
 def test_split_frozen(student):
-    """Frozen parameters are in neither list, and those that are not frozen are there."""
+    """Frozen parameters are in neither list, the others are there, and the model stays as it was."""
     for model in (make_frozen(), make_all_frozen()):
         decay, no_decay = read_split(student.split_decay_groups(model))
         expect_none_frozen(model, [*decay, *no_decay], "in the two lists")
         expect_each_once(model, [*decay, *no_decay], "in the two lists")
+    model = new_frozen()
+    student.split_decay_groups(model)
+    expect_unchanged(student, model)
 
 
 @check("test_split_decay_groups", 0.5, "Two layers can hold the same object. How do you notice that you have had it?")
@@ -433,8 +466,8 @@ def test_split_names_lie(student):
 # --- build_grouped_adamw ------------------------------------------------------------------------------------------
 
 
-def build(student, model: nn.Module, **settings: float) -> OptimizerDescription:
-    found = student.build_grouped_adamw(model, **settings)
+def build(student, model: nn.Module, *values: float, **settings: float) -> OptimizerDescription:
+    found = student.build_grouped_adamw(model, *values, **settings)
     is_optimizer = isinstance(found, OptimizerDescription)
     assert is_optimizer, f"expected build_grouped_adamw to return an optimizer, found {word(found)}"
     return found
@@ -501,11 +534,14 @@ def test_grouped_groups(student):
 
 @check("test_build_grouped_adamw", 0.5, "Does every group get exactly what belongs there: trained, and once?")
 def test_grouped_each_once(student):
-    """Each trainable parameter is in the optimizer once, and no frozen one."""
+    """Each trainable parameter is in the optimizer once, no frozen one is, and the model stays as it was."""
     for model in (make_frozen(), make_shared()):
         optimizer = build(student, model)
         expect_each_once(model, optimizer.params, "in the optimizer")
         expect_none_frozen(model, optimizer.params, "in the optimizer")
+    model = new_frozen()
+    build(student, model)
+    expect_unchanged(student, model)
 
 
 @check("test_build_grouped_adamw", 0.5, "Compare the default values in your def line with those in the task.")
@@ -520,6 +556,15 @@ def test_grouped_settings(student):
     for settings in SETTINGS:
         call = f"build_grouped_adamw(model, {telling(settings)})"
         expect_settings(build(student, make_dense(), **settings), make_dense(), **settings, call=call)
+    settings = SETTINGS[0]  # by position; a function that takes them by name only is not blamed for that
+    call = f"build_grouped_adamw(model, {settings['lr']:g}, {settings['weight_decay']:g})"
+    try:
+        optimizer = build(student, make_dense(), *settings.values())
+    except StudentRaised:
+        raise
+    except StudentFault:
+        return
+    expect_settings(optimizer, make_dense(), **settings, call=call)
 
 
 @check(
@@ -585,7 +630,7 @@ def found_way(optimizer: OptimizerDescription) -> tuple[dict[int, torch.Tensor],
     assert not foreign, f"expected the model's own parameters in the optimizer, found {foreign} that are something else"
     try:
         defaults = cls([torch.zeros(1)]).defaults
-        plain = {name: value for name, value in defaults.items() if name not in IMPLEMENTATION}
+        plain = {name: value for name, value in defaults.items() if name not in FREE}
         groups = [{"params": g["params"], **{k: number(g[k]) for k in plain if k in g}} for g in optimizer.groups]
         way = train(cls, groups, seed=5)
     except Exception as error:  # whatever torch has against these settings

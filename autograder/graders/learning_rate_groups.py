@@ -197,6 +197,7 @@ def test_head_rest_stays(student):
         model = make_resnet(**settings)
         model.train(num_classes == 3)
         model.layer2.train(num_classes != 3)
+        model.layer1[0].bn1.train(num_classes != 3)
         found = replaced(student, model, num_classes)
         expect_done(found, model)
         expect_same_members(found, model)
@@ -208,19 +209,22 @@ def test_head_rest_stays(student):
         wanted = {n: f"{type(m).__module__}.{type(m).__qualname__}" for n, m in model.named_modules() if not is_head(n)}
         other = [n or "the model itself" for n in wanted if kinds.get(n) != wanted[n]]
         assert not other, f"expected every layer but fc to stay of its kind, found another: {names(other)}"
-        modes = {"the model": (model.training, found.training)}
-        if found.same_as is model:
-            modes["layer2"] = (model.layer2.training, look_at(student, model.layer2).training)
-        wrong = [
-            f"expected {part} to stay in {mode(was)}, found it in {mode(now)}"
-            for part, (was, now) in modes.items()
-            if was != now
-        ]
-        assert not wrong, "; ".join(wrong)
+        new = [n for n in kinds if n not in wanted]
+        assert not new, f"expected no new layer in the model but fc, found added: {names(new)}"
+        expect_same_mode(student, model, found, is_head)
 
 
-def mode(training: bool) -> str:
-    return "training mode" if training else "evaluation mode"
+def expect_same_mode(
+    student, model: nn.Module, found: ModuleDescription, free: Callable[[str], bool] = lambda name: False
+) -> None:
+    """The model and its parts, but for the free ones, are in training or evaluation mode as before."""
+    parts = {name: part for name, part in model.named_modules() if name and not free(name)}
+    modes = {"the model": (model.training, found.training)}
+    if found.same_as is model:
+        modes |= {name: (part.training, look_at(student, part).training) for name, part in parts.items()}
+    for was, before, after in ((True, "training", "evaluation"), (False, "evaluation", "training")):
+        wrong = [name for name, (mode, now) in modes.items() if mode is was and now is not was]
+        assert not wrong, f"expected modes to stay as they were, found {after} mode, not {before} mode: {names(wrong)}"
 
 
 @check("test_replace_head", 0.5, "Whoever calls replace_head decides what is frozen. It only brings a new head.")
@@ -316,11 +320,32 @@ def is_swapped(ids: list[list[int]], backbone: set[int], head: set[int]) -> bool
     return strayed > in_place and bool(not head or head & first) and bool(not backbone or backbone & second)
 
 
+def expect_model_stays(student, model: nn.Module) -> None:
+    """Sorting parameters changes none of them: not their values, not what is frozen, not the mode."""
+    found = look_at(student, model)
+    assert isinstance(found, ModuleDescription), f"expected the model to stay as it was, found {say(found)}"
+    now, own = found.parameters, dict(model.named_parameters(remove_duplicate=False))
+    other = [n for n, p in own.items() if found.identities.get(n) is not p]
+    assert not other, f"expected the model to stay as it was, found other parameters in it: {names(other)}"
+    changed = [n for n, p in own.items() if getattr(now.get(n), "requires_grad", None) is not p.requires_grad]
+    assert not changed, f"expected requires_grad to stay as it was, found changed: {names(changed)}"
+    changed = [n for n, p in own.items() if not is_equal(now.get(n), p)]
+    assert not changed, f"expected the model to stay as it was, found other values in: {names(changed)}"
+    expect_same_mode(student, model, found)
+
+
 def expect_groups(student, model: nn.Module, head_name: str, ordered: bool = False) -> None:
     found = expect_two_dicts(student.finetune_groups(model, head_name))
     places = ("first", "second")
     groups = [expect_params_list(group, place) for group, place in zip(found, places, strict=True)]
     expect_membership(groups, model, head_name, ordered)
+
+
+def tied(bias: bool) -> nn.Sequential:
+    """Like a language model: one matrix serves the first layer and the last."""
+    model = sketch(embedding=nn.Embedding(5, 2), body=linear(), head=nn.Linear(2, 5, bias=bias))
+    model.head.weight = model.embedding.weight
+    return model
 
 
 RATES = [  # what is given, and the two rates that must come
@@ -409,22 +434,18 @@ def test_groups_dotted(student):
 @check(
     "test_finetune_groups",
     0.5,
-    "Which attribute of a parameter says whether it learns? Read it, and leave it as it is.",
+    "Which attribute of a parameter says whether it learns? Read it, and change nothing in the model.",
 )
 def test_groups_frozen(student):
-    """Frozen parameters are in no group, and stay frozen; the other parameters stay trainable."""
+    """Frozen parameters are in no group, and the model stays as it was."""
     for frozen in (("stem", "top.0"), ("stem", "body"), ("top",)):
         model = sketch(stem=linear(), body=linear(), top=nn.Sequential(linear(), linear()))
         freeze(*(model.get_submodule(part) for part in frozen))
         model.body.bias.requires_grad_(False)
+        model.train(frozen != ("stem", "body"))
+        model.stem.train(frozen == ("stem", "body"))
         expect_groups(student, model, "top")
-        now = look_at(student, model).parameters
-        changed = [
-            name
-            for name, param in model.named_parameters()
-            if getattr(now.get(name), "requires_grad", None) is not param.requires_grad
-        ]
-        assert not changed, f"expected requires_grad to stay as it was, found changed: {names(changed)}"
+        expect_model_stays(student, model)
 
 
 @check(
@@ -432,9 +453,8 @@ def test_groups_frozen(student):
 )
 def test_groups_shared(student):
     """A parameter that the head shares with the backbone is in the head's group, once."""
-    tied = sketch(embedding=nn.Embedding(5, 2), body=linear(), head=nn.Linear(2, 5))
-    tied.head.weight = tied.embedding.weight
-    expect_groups(student, tied, "head")
+    expect_groups(student, tied(bias=True), "head")
+    expect_groups(student, tied(bias=False), "head")  # named_parameters() shows nothing of this head
     late = sketch(head=nn.Sequential(linear(), linear()), body=linear(), last=linear())
     late.body.bias = late.head[1].bias
     late.last.weight = late.body.weight
@@ -453,6 +473,7 @@ def test_groups_unknown(student):
         ("layer", "the unknown"),
         ("classifier.7", "the unknown"),
         ("fc.weight", "the unknown"),
+        ("fc.", "the unknown"),
         ("", "the empty"),
     ):
         call = functools.partial(student.finetune_groups, model, head_name)
@@ -490,7 +511,7 @@ def small_build(student, **given: object) -> OptimizerDescription:
 
 def expect_two_groups(optimizer: OptimizerDescription) -> list[dict]:
     assert len(optimizer.groups) == 2, (
-        f"expected an optimizer with two groups, backbone and head, found {len(optimizer.groups)}"
+        f"expected an optimizer with two groups, backbone and head, also if one is empty, found {len(optimizer.groups)}"
     )
     return optimizer.groups
 
@@ -511,9 +532,18 @@ def test_build_groups(student):
     """Group 0 holds the trainable parameters of the backbone, group 1 those of the head."""
     frozen = sketch(stem=linear(), body=linear(), fc1=linear(), fc=linear())
     freeze(frozen.stem)
-    for model in (architecture("resnet18"), frozen):
-        groups = expect_two_groups(built_optimizer(student, model, "fc"))
-        expect_membership([group["params"] for group in groups], model, "fc", ordered=True)
+    frozen_head = sketch(body=linear(), top=nn.Sequential(linear(), linear()))
+    freeze(frozen_head.top[1])
+    for model, head_name in (
+        (architecture("resnet18"), "fc"),
+        (frozen, "fc"),
+        (frozen_head, "top.1"),
+        (tied(bias=True), "head"),
+    ):
+        groups = expect_two_groups(built_optimizer(student, model, head_name))
+        expect_membership([group["params"] for group in groups], model, head_name, ordered=True)
+        if model is frozen:
+            expect_model_stays(student, model)
 
 
 @check(
@@ -564,7 +594,7 @@ def test_build_unknown(student):
     """A head name that is no module inside the model, or empty, raises a ValueError here too."""
     model = sketch(body=linear(), fc1=linear(), fc=linear())
     built(student, model, "fc")  # a known name raises nothing
-    for head_name, kind in (("fc2", "the unknown"), ("", "the empty")):
+    for head_name, kind in (("fc2", "the unknown"), ("fc.weight", "the unknown"), ("", "the empty")):
         call = functools.partial(built, student, model, head_name)
         expect_unknown(call, "build_finetune_adamw", head_name, kind)
 
@@ -644,7 +674,9 @@ def test_summary_rates(student):
         (torch.optim.NAdam, [0.2]),
     ):
         optimizer = kind([{"params": [blank(size + 1)], "lr": rate} for size, rate in enumerate(rates)], lr=9.0)
-        optimizer.param_groups[len(rates) // 2]["lr"] = 0.03125  # as a scheduler does
+        for group in optimizer.param_groups:  # as a scheduler does
+            group["initial_lr"] = group["lr"]
+        optimizer.param_groups[len(rates) // 2]["lr"] = 0.03125
         wanted = tuple(0.03125 if number == len(rates) // 2 else rate for number, rate in enumerate(rates))
         found = tuple(pair[0] for pair in summarised(student, optimizer))
         assert all(same(rate, want) for rate, want in zip(found, wanted, strict=True)), (

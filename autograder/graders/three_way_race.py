@@ -13,7 +13,7 @@ from torch import nn
 from autograder.checks import check
 from autograder.expect import expect_number, names, tell
 from autograder.guest.describe import NewAxes
-from autograder.guest.models_three_way_race import Residual
+from autograder.guest.models_three_way_race import NewPanel, Residual
 from autograder.sandbox import StudentFault
 from autograder.student import AxesDescription, ModuleDescription, look_at
 
@@ -39,6 +39,10 @@ def make_model(kind: str) -> nn.Module:
         return nn.Linear(3, 4)
     if kind == "no activation":  # with a large learning rate, it reaches NaN within a few steps
         return nn.Sequential(nn.Linear(3, 6), nn.Linear(6, 6), nn.Linear(6, 4))
+    if kind == "batch norm":  # has buffers, and another output in evaluation mode; its first layer is frozen
+        model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4))
+        model[0].requires_grad_(False)
+        return model
     return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 4))
 
 
@@ -132,15 +136,25 @@ def expect_parameters(found: object, wanted: nn.Module, before: nn.Module, dtype
     """The model that a call was given has these parameters now."""
     assert isinstance(found, ModuleDescription), f"expected the model that was given, found {tell(found)}"
     start = dict(before.named_parameters())
-    untouched, wrong = [], []
+    untouched, wrong, freed = [], [], []
     for name, parameter in wanted.named_parameters():
         now = found.parameters.get(name)
+        if getattr(now, "requires_grad", None) is not parameter.requires_grad:
+            freed.append(name)
         if not isinstance(now, torch.Tensor) or now.shape != parameter.shape:
             wrong.append(name)
         elif not torch.allclose(now.double(), parameter.double(), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype]):
             (untouched if torch.equal(now, start[name]) else wrong).append(name)
     assert not untouched, f"expected {what}, found unchanged: {names(untouched)}"
     assert not wrong, f"expected {what}, found other values in {names(wrong)}"
+    assert not freed, f"expected requires_grad to stay as it was, found changed: {names(freed)}"
+    assert found.training == before.training, "expected the model to stay in training mode, found it in evaluation mode"
+
+
+def special(problem: Problem) -> str:
+    """What to know of a model that is less plain than others."""
+    has_norm = any(isinstance(module, nn.BatchNorm1d) for module in problem.model.modules())
+    return ", on a model with batch norm and a frozen layer," if has_norm else ""
 
 
 def keys_of(found: Iterable[object]) -> str:
@@ -177,6 +191,10 @@ def sgd_with_momentum(model: nn.Module) -> torch.optim.Optimizer:
 
 def adam(model: nn.Module) -> torch.optim.Optimizer:
     return Adam(model.parameters(), lr=0.02, betas=(0.7, 0.95))
+
+
+def diverging(model: nn.Module) -> torch.optim.Optimizer:
+    return SGD(model.parameters(), lr=1000.0)
 
 
 def head_only(model: nn.Module) -> torch.optim.Optimizer:
@@ -247,7 +265,12 @@ def expect_training(student, case: Training) -> None:
 )
 def test_train_returns_floats(student):
     """train returns a list of Python floats, one for each step."""
-    for case in (training("one layer", 1, plain_sgd, 1), training("tanh", 2, adam, 7)):
+    for case in (
+        training("one layer", 1, plain_sgd, 1),
+        training("tanh", 2, adam, 7),
+        training("one layer", 49, sgd_with_momentum, 40, samples=3),  # the loss is next to nothing after 20 steps
+        training("no activation", 0, diverging, 10, dtype=torch.float32),  # and here it is NaN after 3
+    ):
         expect_list_of_floats(case.ask(student)[0], case.steps, "the result of train")
 
 
@@ -274,9 +297,10 @@ def test_train_first_loss(student):
         training("tanh", 4, plain_sgd, 2, samples=70),
         training("residual", 5, sgd_with_momentum, 2),
         training("one layer", 6, adam, 2, samples=7),
+        training("batch norm", 16, plain_sgd, 2),
     ):
         found, _ = case.ask(student)
-        what = f"the loss of all {len(case.problem.y)} samples"
+        what = f"the loss of all {len(case.problem.y)} samples{special(case.problem)}"
         expect_curve(found, case.reference[0], torch.float64, what, entries=1)
 
 
@@ -324,6 +348,7 @@ def test_train_leaves_the_optimizer_alone(student):
         training("residual", 13, two_speeds, 6),
         training("tanh", 14, sgd_with_momentum, 6, warm=3),
         training("tanh", 15, adam, 6, warm=3),
+        training("batch norm", 17, sgd_with_momentum, 6),
     ):
         expect_training(student, case)
 
@@ -356,12 +381,17 @@ def curve_of(curves: dict, racer: str) -> object:
 
 
 def expect_racer(student, racer: str) -> None:
-    """One optimizer's curves on two problems."""
-    for kind, seed, dtype in (("tanh", 21, torch.float64), ("residual", 22, torch.float32)):
+    """One optimizer's curves on three problems."""
+    for kind, seed, dtype, steps in (
+        ("tanh", 21, torch.float64, 12),
+        ("residual", 22, torch.float32, 12),
+        ("batch norm", 23, torch.float64, 5),
+    ):
         problem = make_problem(kind, seed, dtype)
-        with mentioning_train(student, problem, RACERS[racer], 12):
-            found = curve_of(race(student, problem, 12), racer)
-            expect_curve(found, reference_curve(problem, racer, 12), dtype, f"the loss of {racer}")
+        with mentioning_train(student, problem, RACERS[racer], steps):
+            found = curve_of(race(student, problem, steps), racer)
+            what = f"the loss of {racer}{special(problem)}"
+            expect_curve(found, reference_curve(problem, racer, steps), dtype, what)
 
 
 @check(
@@ -388,19 +418,21 @@ def test_race_is_a_dict_of_curves(student):
 )
 def test_race_starts_at_the_same_place(student):
     """All three start with the same weights, those of the given model."""
-    for kind, seed in (("tanh", 25), ("residual", 26)):
+    for kind, seed in (("tanh", 25), ("residual", 26), ("batch norm", 30)):
         problem = make_problem(kind, seed)
         curves = race(student, problem, 4)
         for racer, make_optimizer in RACERS.items():
             with mentioning_train(student, problem, make_optimizer, 4):
                 wanted = reference_curve(problem, racer, 4)
-                expect_curve(curve_of(curves, racer), wanted, torch.float64, f"the loss of {racer}", entries=1)
+                expect_curve(
+                    curve_of(curves, racer), wanted, torch.float64, f"the loss of {racer}{special(problem)}", entries=1
+                )
 
 
 @check(
     "test_three_way_race",
     0.5,
-    "Compare every setting with the task. Does this run have a model of its own?",
+    "Compare every setting with the task. Does this run have an identical copy of its own?",
     seconds=10,
 )
 def test_race_sgd(student):
@@ -411,7 +443,7 @@ def test_race_sgd(student):
 @check(
     "test_three_way_race",
     0.5,
-    "Compare every setting with the task. Does this run have a model of its own?",
+    "Compare every setting with the task. Does this run have an identical copy of its own?",
     seconds=10,
 )
 def test_race_adam(student):
@@ -422,7 +454,7 @@ def test_race_adam(student):
 @check(
     "test_three_way_race",
     0.5,
-    "Compare every setting with the task. Does this run have a model of its own?",
+    "Compare every setting with the task. Does this run have an identical copy of its own?",
     seconds=10,
 )
 def test_race_adamw(student):
@@ -438,8 +470,9 @@ def test_race_adamw(student):
 )
 def test_race_leaves_the_model(student):
     """The given model is left as it was."""
-    for kind, seed in (("tanh", 27), ("residual", 28)):
+    for kind, seed in (("tanh", 27), ("residual", 28), ("batch norm", 29)):
         model = make_problem(kind, seed).copy()
+        model.train(kind != "residual")  # whose copies may be in either mode: its output is the same
         race(student, make_problem(kind, seed), 5, model)
         expect_as_it_was(student, model)
 
@@ -447,11 +480,15 @@ def test_race_leaves_the_model(student):
 def expect_as_it_was(student, model: nn.Module) -> None:
     found = look_at(student, model)
     assert isinstance(found, ModuleDescription), f"expected the model that was given, found {tell(found)}"
-    now = found.parameters
-    changed = [
-        n for n, p in model.named_parameters() if not isinstance(now.get(n), torch.Tensor) or not same(now[n], p)
-    ]
+    now, own = {**found.parameters, **found.buffers}, model.state_dict(keep_vars=True)
+    changed = [n for n, t in own.items() if not isinstance(now.get(n), torch.Tensor) or not same(now[n], t)]
     assert not changed, f"expected the given model as it was, found changed: {names(changed)}"
+    freed = [n for n, t in own.items() if now[n].requires_grad is not t.requires_grad]
+    assert not freed, f"expected requires_grad of the given model as it was, found changed: {names(freed)}"
+    modes = {True: "training mode", False: "evaluation mode"}
+    assert found.training == model.training, (
+        f"expected the given model in {modes[model.training]} as it was, found it in {modes[found.training]}"
+    )
 
 
 def same(one: torch.Tensor, other: torch.Tensor) -> bool:
@@ -462,6 +499,7 @@ def same(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 THREE = {"SGD": [1.5, 1.4, 1.35, 1.32, 1.3], "Adam": [1.5, 1.1, 0.6, 0.3, 0.12], "AdamW": [1.5, 1.2, 0.7, 0.4, 0.2]}
 TWO = {"Lion": [2.0, 0.004, 3.5], "RMSprop": [1.25, 0.75, 0.5, 0.45, 0.44, 7.0]}
+LONG = {"short": [0.7], "long": [1 / (step + 1) for step in range(150)]}
 FOUR = {"d": [0.9, 0.8], "AdamW": [0.1, 0.11], "b": [12.0, 1e-5], "a": [0.3, 0.2]}
 
 
@@ -481,9 +519,9 @@ def labelled_lines(axes: AxesDescription) -> list[tuple[str, list[float], list[f
     return [(line.label, line.x, line.y) for line in named]
 
 
-def drawing(student, curves: dict) -> AxesDescription:
+def drawing(student, curves: dict, kind: type[NewAxes] = NewAxes) -> AxesDescription:
     """What plot_race draws into new Axes, whatever it returns."""
-    axes = NewAxes()
+    axes = kind()
     student.plot_race(curves, ax=axes)
     found = look_at(student, axes)
     if not isinstance(found, AxesDescription) or not found.lines:  # perhaps it drew elsewhere, and said so
@@ -495,8 +533,7 @@ def drawing(student, curves: dict) -> AxesDescription:
 def test_plot_returns_the_axes(student):
     """plot_race returns the Axes, and draws into ax when it is given."""
     plot(student, TWO)
-    for curves in (THREE, TWO):
-        axes = NewAxes()
+    for curves, axes in ((THREE, NewAxes()), (TWO, NewPanel())):
         found = plot(student, curves, axes)
         assert found.same_as is axes, "expected plot_race(curves, ax=ax) to return ax itself, found other Axes"
         assert found.lines, "expected plot_race(curves, ax=ax) to draw into ax, found no line there"
@@ -506,7 +543,8 @@ def test_plot_returns_the_axes(student):
 def test_plot_lines(student):
     """There is one line for each curve, labelled with its key."""
     for curves in (THREE, TWO, FOUR):
-        labels = [label for label, _, _ in labelled_lines(drawing(student, curves))]
+        axes = drawing(student, curves)
+        labels = [label for label, _, _ in labelled_lines(axes)]
         given = f"for the curves {', '.join(curves)}"
         missing = [name for name in curves if name not in labels]
         assert not missing, (
@@ -517,12 +555,17 @@ def test_plot_lines(student):
         assert not other, f"expected one line each {given}, found also a line labelled {other[0]}"
         twice = [name for name in curves if labels.count(name) > 1]
         assert not twice, f"expected one line each {given}, found {labels.count(twice[0])} of {twice[0]}"
+        bare = [line for line in axes.lines if line.label.startswith("_")]
+        further = [line for line in bare if len(set(line.y)) > 2]  # a straight line or a mark may help the reader
+        assert len(bare) == len(axes.lines) or not further, (
+            f"expected one line each {given}, found also a line without a label, of {len(further[0].y)} points"
+        )
 
 
 @check("test_plot_race", 0.5, "Draw the numbers as they are; a log scale changes the axis, not the numbers.")
 def test_plot_values(student):
     """Each line shows the unchanged losses over the step index, from 0."""
-    for curves in (THREE, TWO):
+    for curves in (THREE, TWO, LONG):
         lines = {label: (x, y) for label, x, y in labelled_lines(drawing(student, curves))}
         for name, losses in curves.items():
             if name not in lines:  # labels are another check's business
@@ -544,8 +587,8 @@ def expect_points(found: list[float], wanted: list[float], what: str) -> None:
 @check("test_plot_race", 0.5, "A reader who sees the figure alone must know what each axis and each line is.")
 def test_plot_labels(student):
     """Both axes have labels, and a legend names the lines."""
-    for curves in (THREE, FOUR):
-        axes = drawing(student, curves)
+    for curves, kind in ((THREE, NewPanel), (FOUR, NewAxes)):
+        axes = drawing(student, curves, kind)
         bare = [axis for axis, label in (("x", axes.xlabel), ("y", axes.ylabel)) if not label.strip()]
         assert not bare, f"expected a label on both axes, found none on the {' and the '.join(bare)} axis"
         assert axes.legend is not None, "expected a legend, found none"
@@ -649,13 +692,14 @@ def final_loss(problem: Problem, lr: float, steps: int) -> float:
     return run(model, SGD(model.parameters(), lr=lr, momentum=0.9), problem.X, problem.y, steps)[-1]
 
 
-def expect_best(student, problem: Problem, lrs: list[float] | tuple[float, ...], steps: int) -> nn.Module:
-    """One call; returns the model that it was given."""
-    model = problem.copy()
-    found = student.tune_sgd(model, problem.X, problem.y, lrs, steps=steps)
+def expect_best(student, problem: Problem, lrs: list[float] | tuple[float, ...], steps: int | None = None) -> nn.Module:
+    """One call, which names the steps unless they are the default; returns the model that it was given."""
+    given, steps = ({}, 100) if steps is None else ({"steps": steps}, steps)
+    model = problem.copy().eval()  # the mode is kept, and makes no difference to the runs
+    found = student.tune_sgd(model, problem.X, problem.y, lrs, **given)
     finals = {lr: final_loss(problem, lr, steps) for lr in lrs}
     wanted = min((lr for lr in lrs if math.isfinite(finals[lr])), key=finals.__getitem__)
-    call = f"of lrs {', '.join(f'{lr:g}' for lr in lrs)}, for steps={steps},"
+    call = f"of lrs {', '.join(f'{lr:g}' for lr in lrs)}, for steps={steps}{'' if given else ' (the default)'},"
     ends = {lr: f"final loss {finals[lr]:.3g}" for lr in lrs}
     with mentioning_train(student, problem, lambda model: SGD(model.parameters(), lr=wanted, momentum=0.9), steps):
         assert type(found) in (int, float), f"expected one of the learning rates {call} found {tell(found)}"
@@ -680,6 +724,7 @@ def test_tune_finds_the_best(student):
         (39, (1.0, 5.0, 0.2, 0.02), 8),  # a tuple
         (1, [0.02, 0.6, 5.0, 0.01], 12),  # 5 is lower on the way, but not at the end
         (34, [0.1, 0.2, 0.05, 5.0], 10),  # 5 is higher on the way, but not at the end
+        (67, [0.01, 0.3, 1.0, 5.0], 10),  # 1 is worse than 0.3, and 5 is better again
     ):
         expect_best(student, make_problem("tanh", seed), lrs, steps)
 
@@ -690,6 +735,7 @@ def test_tune_settings(student):
     for seed, lrs, steps in (
         (3, [5.0, 0.1, 1.0, 0.003], 10),  # without momentum, another rate wins
         (19, [0.02, 0.3, 0.05, 3.0], 8),  # after 100 steps, another rate wins
+        (208, [0.4, 0.1], None),  # after 50 steps, another rate wins
     ):
         expect_best(student, make_problem("tanh", seed), lrs, steps)
 

@@ -6,6 +6,8 @@ everything arrives as the name of its class.
 
 from __future__ import annotations
 
+import sys
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 
 import numpy
@@ -18,6 +20,7 @@ MAX_DEPTH = 20
 MAX_ITEMS = 100_000
 MAX_TEXT = 100_000
 MAX_TENSOR_BYTES = 8 * 2**20
+_DICTS = (dict, OrderedDict, defaultdict)
 
 
 class Generator(list):
@@ -35,6 +38,27 @@ def _new_axes() -> object:
     import matplotlib.pyplot
 
     return matplotlib.pyplot.subplots()[1]
+
+
+def reduce_tensor(tensor: torch.Tensor) -> object:
+    """How pickle sends an ordinary tensor: as an array, many times as fast as torch's own way.
+
+    Returns NotImplemented, as ``Pickler.reducer_override`` wants it, for any other tensor.
+    """
+    ordinary = type(tensor) in (torch.Tensor, torch.nn.Parameter) and tensor.device.type == "cpu"
+    if not (ordinary and tensor.is_leaf and tensor.dtype in _ARRAY_DTYPES and tensor.is_contiguous()):
+        return NotImplemented
+    if tensor.__dict__ or tensor._backward_hooks:
+        return NotImplemented
+    return _make_tensor, (tensor.detach().numpy(), tensor.requires_grad, type(tensor) is torch.nn.Parameter)
+
+
+_ARRAY_DTYPES = {torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.bool}
+
+
+def _make_tensor(array: numpy.ndarray, requires_grad: bool, is_parameter: bool) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
+    return torch.nn.Parameter(tensor, requires_grad) if is_parameter else tensor.requires_grad_(requires_grad)
 
 
 def sent_objects(value: object) -> Iterator[object]:
@@ -100,12 +124,12 @@ class Describer:
             return self._describe_optimizer(value, depth)
         if isinstance(value, torch.Tensor):
             return _describe_tensor(value)
-        if kind in (list, tuple, dict):
+        if kind in (list, tuple) or kind in _DICTS:
             if depth >= MAX_DEPTH:
                 return wire.Opaque(f"{kind.__name__} nested too deeply")
             if len(value) > MAX_ITEMS:
                 return wire.Opaque(f"{kind.__name__} with too many items")
-            if kind is dict:
+            if kind in _DICTS:
                 items = [(self.describe(k, depth + 1), self.describe(v, depth + 1)) for k, v in value.items()]
                 return wire.Pairs(items)
             return wire.Items(kind.__name__, [self.describe(item, depth + 1) for item in value])
@@ -169,7 +193,12 @@ def _describe_tensor(tensor: torch.Tensor) -> wire.Tensor:
 
 
 def type_name(kind: type) -> str:
-    """``module.QualifiedName`` of a class, without the module for builtins and the notebook's own classes."""
+    """``module.QualifiedName`` of a class, without the module for builtins and the notebook's own classes.
+
+    A class that only says that it is torch's is told by its own name too.
+    """
+    if kind.__module__.startswith("torch") and _named(kind) is not kind:
+        return _name(f"{kind.__name__}, which is not {kind.__module__}.{kind.__qualname__}")
     if kind.__module__ in ("builtins", "__main__"):
         return _name(kind.__qualname__)
     return _name(f"{kind.__module__}.{kind.__qualname__}")
@@ -177,3 +206,11 @@ def type_name(kind: type) -> str:
 
 def _name(name: object) -> str:
     return str(name)[: wire.MAX_NAME]
+
+
+def _named(kind: type) -> object:
+    """What stands under the name of a class."""
+    found: object = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found

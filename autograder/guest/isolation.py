@@ -14,10 +14,12 @@ import signal
 import struct
 from dataclasses import dataclass
 
+from autograder.guest import syscalls
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
-MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4
 LAST_CAPABILITY = 40
 
@@ -71,10 +73,15 @@ class Namespaces:
         _check(_libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
         with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
             file.write(str(PROCESSES))  # per namespace since Linux 6.14; RLIMIT_NPROC serves before
+        for path in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"):
+            if os.path.exists(path):  # where the grader is root, the whole machine could be changed here
+                _make_read_only(path.encode())
         size = f"size={DISK},nr_inodes={FILES},mode=0700,uid={os.getuid()},gid={os.getgid()}".encode()
         _check(_libc.mount(b"tmpfs", b"/box", b"tmpfs", MS_NOSUID | MS_NODEV, size), "mount /box")
         _check(_libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID | MS_NODEV, size), "mount /dev/shm")
+        limit(resource.RLIMIT_NPROC, PROCESSES)  # of this user namespace alone
         drop_capabilities()
+        syscalls.forbid(metadata=False)
         return "/box"
 
     def end(self, guest: int) -> None:
@@ -107,6 +114,7 @@ class Landlocked:
         os.setsid()
         sandlock.confine(sandlock.Sandbox(fs_readable=self.readable, fs_writable=[directory, "/dev/null"]))
         drop_capabilities()
+        syscalls.forbid(metadata=True)
         return directory
 
     def end(self, guest: int) -> None:
@@ -144,6 +152,12 @@ class Unconfined:
         """Nothing tells the Guest's processes from others here."""
 
 
+def _make_read_only(path: bytes) -> None:
+    _check(_libc.mount(path, path, None, MS_BIND | MS_REC, None), "bind a part of /proc")
+    flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+    _check(_libc.mount(b"none", path, None, flags, None), "make a part of /proc read-only")
+
+
 Isolation = Namespaces | Landlocked | Unconfined
 
 
@@ -159,18 +173,28 @@ def drop_capabilities() -> None:
 
 def set_limits() -> None:
     """Set the limits of a Guest, which its forks inherit."""
-    for limit, value in (
+    for what, most in (
         (resource.RLIMIT_DATA, MEMORY),
         (resource.RLIMIT_FSIZE, DISK),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_NPROC, PROCESSES),
         (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, hard = resource.getrlimit(limit)
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
-        resource.setrlimit(limit, (value, value))
+        limit(what, most)
+
+
+def limit(what: int, most: int) -> None:
+    """Set one resource limit, for good."""
+    _, hard = resource.getrlimit(what)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(what, (most, most))
+
+
+def be_killed_first() -> None:
+    """Where the machine's memory runs out, let the kernel end the sandbox and not the grader."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def use_huge_pages() -> None:

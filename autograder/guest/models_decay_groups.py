@@ -6,9 +6,13 @@ from torch import nn
 class PatchEmbedding(nn.Conv2d):
     """A convolution that cuts an image into patches."""
 
+    embedding_dim = property(lambda self: self.out_channels)
+
 
 class NormalizedLinear(nn.Linear):
     """A linear layer for inputs of unit length."""
+
+    eps = 1e-12
 
 
 class Lookup(nn.Embedding):

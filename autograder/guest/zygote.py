@@ -29,6 +29,7 @@ def main(backend: str, scratch: str, readable: list[str]) -> None:
     """Warm up, report ready, and serve until the trusted side hangs up."""
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    isolation.be_killed_first()
     torch.set_num_threads(1)
     import torchvision  # noqa: F401  imported here so that no Guest pays for it
 

@@ -415,3 +415,78 @@ def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
     if optimizer_class is torch.optim.Adam:
         return float(lr if weight > 0 else -lr)
     return float(lr * weight_decay * weight)
+
+
+# %% Momentum is the first setting, so arguments by position go astray caught_by="test_sgd_settings"
+def build_sgd(params, momentum=0.9, lr=1e-1, weight_decay=1e-4):
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+# %% The weight decay stands before the betas caught_by="test_adamw_settings"
+def build_adamw(params, lr=1e-3, weight_decay=1e-2, betas=(0.9, 0.999)):
+    return torch.optim.AdamW(params, lr=lr, betas=betas, weight_decay=weight_decay)
+
+
+# %% Frozen parameters are left out, wherever they are caught_by="test_sgd_params"
+def build_sgd(params, lr=1e-1, momentum=0.9, weight_decay=1e-4):
+    def trained(items):
+        return [item for item in items if (item[1] if isinstance(item, tuple) else item).requires_grad]
+
+    params = list(params)
+    if isinstance(params[0], dict):
+        params = [{**group, "params": trained(group["params"])} for group in params]
+    else:
+        params = trained(params)
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+# %% What is to be optimized is made trainable first caught_by="test_adam_params"
+def build_adam(params, lr=1e-3, betas=(0.9, 0.999)):
+    optimizer = torch.optim.Adam(params, lr=lr, betas=betas)
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(True)
+    return optimizer
+
+
+# %% Training starts from small weights, so they are drawn anew caught_by="test_adamw_params"
+def build_adamw(params, lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2):
+    optimizer = torch.optim.AdamW(params, lr=lr, betas=betas, weight_decay=weight_decay)
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            torch.nn.init.normal_(parameter, std=0.02)
+    return optimizer
+
+
+# %% No weight decay means none in any group, whatever it asks for caught_by="test_adam_groups"
+def build_adam(params, lr=1e-3, betas=(0.9, 0.999)):
+    optimizer = torch.optim.Adam(params, lr=lr, betas=betas)
+    for group in optimizer.param_groups:
+        group["weight_decay"] = 0.0
+    return optimizer
+
+
+# %% Differentiable, which sounds like what training needs caught_by="test_adam_rest"
+def build_adam(params, lr=1e-3, betas=(0.9, 0.999)):
+    return torch.optim.Adam(params, lr=lr, betas=betas, differentiable=True)
+
+
+# %% The base class is an optimizer as well caught_by="test_sgd_class"
+def build_sgd(params, lr=1e-1, momentum=0.9, weight_decay=1e-4):
+    return torch.optim.Optimizer(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+
+# %% The weight decay comes before the learning rate caught_by="test_pull_of_weights"
+def decay_pull(optimizer_class, weight_decay, lr, weight=1.0):
+    parameter = torch.nn.Parameter(torch.tensor(weight))
+    parameter.grad = torch.zeros_like(parameter)
+    optimizer_class([parameter], lr=lr, weight_decay=weight_decay).step()
+    return weight - parameter.item()
+
+
+# %% Rounded to four places, which look nicer caught_by=["test_pull_of_sgd", "test_pull_of_adamw"]
+def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
+    parameter = torch.nn.Parameter(torch.tensor(weight))
+    parameter.grad = torch.zeros_like(parameter)
+    optimizer_class([parameter], lr=lr, weight_decay=weight_decay).step()
+    return round(weight - parameter.item(), 4)

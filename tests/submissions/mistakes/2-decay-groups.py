@@ -737,3 +737,136 @@ def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
         {"params": [p for n, p in named if any(nd in n for nd in words)], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% embed is short for embedding caught_by="test_split_own_names"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embed" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% A table of vectors has a name that ends in embedding caught_by="test_split_own_names"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or last.endswith("embedding"):
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% The word norm in the last name part counts, too caught_by="test_split_own_names"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embedding" in last or "norm" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% Layers are known by their attributes caught_by="test_split_names_lie"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if hasattr(layer, "eps") or hasattr(layer, "embedding_dim"):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% Parameters are recognised by their shapes caught_by="test_split_names_lie"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(parameter.shape for parameter in layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter.shape in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% What does not decay is frozen caught_by="test_split_frozen"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    for parameter in no_decay:
+        parameter.requires_grad_(False)
+    return decay, no_decay
+
+
+# %% The settings stand in another order caught_by="test_grouped_settings"
+def build_grouped_adamw(model, weight_decay=1e-2, lr=1e-4):
+    decay, no_decay = split_decay_groups(model)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% The weights are drawn anew before training caught_by="test_grouped_each_once"
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    decay, no_decay = split_decay_groups(model)
+    for parameter in decay:
+        torch.nn.init.xavier_uniform_(parameter)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% Capturable, which no ordinary step allows caught_by="test_grouped_updates"
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    decay, no_decay = split_decay_groups(model)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr, capturable=True)

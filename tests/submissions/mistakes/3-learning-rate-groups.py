@@ -177,6 +177,22 @@ def replace_head(model, num_classes):
     return model
 
 
+# %% The batch norms are put into evaluation mode, because their statistics are good caught_by="test_head_rest_stays"
+def replace_head(model, num_classes):
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    return model
+
+
+# %% A dropout is added to the model, beside the new head caught_by="test_head_rest_stays"
+def replace_head(model, num_classes):
+    model.dropout = nn.Dropout(0.2)
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
+    return model
+
+
 # %% The backbone is frozen, because that is transfer learning caught_by="test_head_frozen_stays"
 def replace_head(model, num_classes):
     for parameter in model.parameters():
@@ -539,6 +555,36 @@ def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
     ]
 
 
+# %% The model is put into training mode, because it is trained next caught_by="test_groups_frozen"
+def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
+    model.train()
+    modules = dict(model.named_modules())
+    if not head_name or head_name not in modules:
+        raise ValueError(f"no module {head_name!r}")
+    inside = set(modules[head_name].parameters())
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trainable if p not in inside], "lr": backbone_lr},
+        {"params": [p for p in trainable if p in inside], "lr": head_lr},
+    ]
+
+
+# %% The head is started anew on the way caught_by="test_groups_frozen"
+def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
+    modules = dict(model.named_modules())
+    if not head_name or head_name not in modules:
+        raise ValueError(f"no module {head_name!r}")
+    for module in modules[head_name].modules():
+        if isinstance(module, nn.Linear) and not module.weight.is_meta:
+            module.reset_parameters()
+    inside = set(modules[head_name].parameters())
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trainable if p not in inside], "lr": backbone_lr},
+        {"params": [p for p in trainable if p in inside], "lr": head_lr},
+    ]
+
+
 # %% An empty group is left out caught_by="test_groups_frozen"
 def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
     if not head_name or head_name not in dict(model.named_modules()):
@@ -600,11 +646,36 @@ def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
     return [{"params": backbone, "lr": backbone_lr}, {"params": head, "lr": head_lr}]
 
 
+# %% A head without a parameter name of its own counts as unknown caught_by="test_groups_shared"
+def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
+    names = [name for name, _ in model.named_parameters()]
+    if not head_name or not any(name.startswith(head_name + ".") for name in names):
+        raise ValueError(f"no module {head_name!r}")
+    inside = {id(p) for p in model.get_submodule(head_name).parameters()}
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trainable if id(p) not in inside], "lr": backbone_lr},
+        {"params": [p for p in trainable if id(p) in inside], "lr": head_lr},
+    ]
+
+
+# %% Stray dots are taken off the head name before it is looked up caught_by="test_groups_unknown"
+def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
+    path = head_name.strip(". ")
+    modules = dict(model.named_modules())
+    if not path or path not in modules:
+        raise ValueError(f"no module {head_name!r}")
+    inside = set(modules[path].parameters())
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trainable if p not in inside], "lr": backbone_lr},
+        {"params": [p for p in trainable if p in inside], "lr": head_lr},
+    ]
+
+
 # %% Any head name will do, and an unknown one gives an empty head caught_by="test_groups_unknown"
 def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
-    inside = {
-        id(p) for n, p in model.named_parameters(remove_duplicate=False) if n.startswith(head_name + ".")
-    }
+    inside = {id(p) for n, p in model.named_parameters(remove_duplicate=False) if n.startswith(head_name + ".")}
     trainable = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in trainable if id(p) not in inside], "lr": backbone_lr},
@@ -755,6 +826,41 @@ def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weigh
     return torch.optim.AdamW(params, lr=backbone_lr, weight_decay=weight_decay)
 
 
+# %% A split of its own by names, so that the backbone keeps a shared parameter caught_by="test_build_groups"
+def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
+    finetune_groups(model, head_name)
+    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    backbone = [p for name, p in trainable if not name.startswith(head_name + ".")]
+    head = [p for name, p in trainable if name.startswith(head_name + ".")]
+    groups = [{"params": backbone, "lr": backbone_lr}, {"params": head, "lr": head_lr}]
+    return torch.optim.AdamW(groups, weight_decay=weight_decay)
+
+
+# %% A group without parameters is left out of the optimizer caught_by="test_build_groups"
+def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
+    groups = finetune_groups(model, head_name, backbone_lr, head_lr)
+    return torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=weight_decay)
+
+
+# %% The backbone is frozen once the optimizer holds it caught_by="test_build_groups"
+def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
+    groups = finetune_groups(model, head_name, backbone_lr, head_lr)
+    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay)
+    for parameter in optimizer.param_groups[0]["params"]:
+        parameter.requires_grad = False
+    return optimizer
+
+
+# %% A step is taken to warm the optimizer up caught_by="test_build_groups"
+def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
+    groups = finetune_groups(model, head_name, backbone_lr, head_lr)
+    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    return optimizer
+
+
 # %% The rates are not handed on to finetune_groups caught_by="test_build_rates"
 def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
     return torch.optim.AdamW(finetune_groups(model, head_name), lr=head_lr, weight_decay=weight_decay)
@@ -874,9 +980,7 @@ def group_summary(optimizer):
 
 # %% Only the first dimension is counted, as len does caught_by="test_summary_counts"
 def group_summary(optimizer):
-    return [
-        (group["lr"], sum(len(p) if p.ndim else 1 for p in group["params"])) for group in optimizer.param_groups
-    ]
+    return [(group["lr"], sum(len(p) if p.ndim else 1 for p in group["params"])) for group in optimizer.param_groups]
 
 
 # %% A parameter without dimensions holds nothing caught_by="test_summary_counts"
@@ -915,6 +1019,12 @@ def group_summary(optimizer):
     return [(lr, sum(p.numel() for p in group["params"])) for group in optimizer.param_groups]
 
 
+# %% The rate before the scheduler changed it caught_by="test_summary_rates"
+def group_summary(optimizer):
+    groups = optimizer.param_groups
+    return [(g.get("initial_lr", g["lr"]), sum(p.numel() for p in g["params"])) for g in groups]
+
+
 # %% Sorted by rate caught_by="test_summary_rates"
 def group_summary(optimizer):
     return sorted((group["lr"], sum(p.numel() for p in group["params"])) for group in optimizer.param_groups)
@@ -938,8 +1048,7 @@ def group_summary(optimizer):
 # %% Only what has a gradient is counted caught_by="test_summary_every_parameter"
 def group_summary(optimizer):
     return [
-        (group["lr"], sum(p.numel() for p in group["params"] if p.grad is not None))
-        for group in optimizer.param_groups
+        (group["lr"], sum(p.numel() for p in group["params"] if p.grad is not None)) for group in optimizer.param_groups
     ]
 
 
@@ -952,4 +1061,6 @@ def group_summary(optimizer):
 
 # %% Parameters of the same shape are counted once caught_by="test_summary_every_parameter"
 def group_summary(optimizer):
-    return [(group["lr"], sum({p.shape: p.numel() for p in group["params"]}.values())) for group in optimizer.param_groups]
+    return [
+        (group["lr"], sum({p.shape: p.numel() for p in group["params"]}.values())) for group in optimizer.param_groups
+    ]

@@ -104,6 +104,34 @@ def train(model, optimizer, X, y, steps=100):
     return losses
 
 
+# %% Training ends as soon as the loss is small enough caught_by="test_train_returns_floats"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if losses[-1] < 1e-4:
+            break
+    return losses
+
+
+# %% Training ends when the loss is no longer a number caught_by="test_train_returns_floats"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        if not torch.isfinite(loss):
+            break
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
 # %% The default of steps is 10 caught_by="test_train_default_steps"
 def train(model, optimizer, X, y, steps=10):
     losses = []
@@ -208,6 +236,19 @@ def train(model, optimizer, X, y, steps=100):
     for _ in range(steps):
         loss = torch.nn.functional.cross_entropy(model(X), y)
         losses.append(round(loss.item(), 4))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
+# %% The model is put into evaluation mode before it is trained caught_by="test_train_first_loss"
+def train(model, optimizer, X, y, steps=100):
+    model.eval()
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -472,6 +513,33 @@ def train(model, optimizer, X, y, steps=100):
     return losses
 
 
+# %% The model is left in evaluation mode, ready for use caught_by="test_train_trains_the_model"
+def train(model, optimizer, X, y, steps=100):
+    model.train()
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    return losses
+
+
+# %% Everything is made trainable before the first step caught_by="test_train_leaves_the_optimizer_alone"
+def train(model, optimizer, X, y, steps=100):
+    model.requires_grad_(True)
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
 # %% A fresh optimizer of the same class replaces the given one caught_by="test_train_leaves_the_optimizer_alone"
 def train(model, optimizer, X, y, steps=100):
     optimizer = type(optimizer)(model.parameters(), **optimizer.defaults)
@@ -718,6 +786,79 @@ def three_way_race(model, X, y, steps=100):
     return curves
 
 
+# %% The parameters are put back after each run, and the buffers are not caught_by="test_race_leaves_the_model"
+def three_way_race(model, X, y, steps=100):
+    start = [parameter.detach().clone() for parameter in model.parameters()]
+    curves = {}
+    for name, make in (
+        ("SGD", lambda params: torch.optim.SGD(params, lr=1e-2, momentum=0.9)),
+        ("Adam", lambda params: torch.optim.Adam(params, lr=1e-3)),
+        ("AdamW", lambda params: torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01)),
+    ):
+        curves[name] = train(model, make(model.parameters()), X, y, steps)
+        with torch.no_grad():
+            for parameter, value in zip(model.parameters(), start):
+                parameter.copy_(value)
+    return curves
+
+
+# %% The given model is put into training mode before it is copied caught_by="test_race_leaves_the_model"
+def three_way_race(model, X, y, steps=100):
+    model.train()
+    curves = {}
+    for name, make in (
+        ("SGD", lambda params: torch.optim.SGD(params, lr=1e-2, momentum=0.9)),
+        ("Adam", lambda params: torch.optim.Adam(params, lr=1e-3)),
+        ("AdamW", lambda params: torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01)),
+    ):
+        own = copy.deepcopy(model)
+        curves[name] = train(own, make(own.parameters()), X, y, steps)
+    return curves
+
+
+# %% The given model is frozen, so that nothing can change it caught_by="test_race_leaves_the_model"
+def three_way_race(model, X, y, steps=100):
+    trainable = [parameter.requires_grad for parameter in model.parameters()]
+    model.requires_grad_(False)
+    curves = {}
+    for name, make in (
+        ("SGD", lambda params: torch.optim.SGD(params, lr=1e-2, momentum=0.9)),
+        ("Adam", lambda params: torch.optim.Adam(params, lr=1e-3)),
+        ("AdamW", lambda params: torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01)),
+    ):
+        own = copy.deepcopy(model)
+        for parameter, flag in zip(own.parameters(), trainable):
+            parameter.requires_grad_(flag)
+        curves[name] = train(own, make(own.parameters()), X, y, steps)
+    return curves
+
+
+# %% Frozen layers of the copies are trained, too caught_by=["test_race_sgd", "test_race_adam", "test_race_adamw"]
+def three_way_race(model, X, y, steps=100):
+    curves = {}
+    for name, make in (
+        ("SGD", lambda params: torch.optim.SGD(params, lr=1e-2, momentum=0.9)),
+        ("Adam", lambda params: torch.optim.Adam(params, lr=1e-3)),
+        ("AdamW", lambda params: torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01)),
+    ):
+        own = copy.deepcopy(model).requires_grad_(True)
+        curves[name] = train(own, make(own.parameters()), X, y, steps)
+    return curves
+
+
+# %% The copies race in evaluation mode caught_by="test_race_starts_at_the_same_place"
+def three_way_race(model, X, y, steps=100):
+    curves = {}
+    for name, make in (
+        ("SGD", lambda params: torch.optim.SGD(params, lr=1e-2, momentum=0.9)),
+        ("Adam", lambda params: torch.optim.Adam(params, lr=1e-3)),
+        ("AdamW", lambda params: torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01)),
+    ):
+        own = copy.deepcopy(model).eval()
+        curves[name] = train(own, make(own.parameters()), X, y, steps)
+    return curves
+
+
 # %% SGD without momentum caught_by="test_race_sgd"
 def three_way_race(model, X, y, steps=100):
     curves = {}
@@ -874,6 +1015,30 @@ def plot_race(curves, ax=None):
     return ax
 
 
+# %% pyplot draws, as if ax were always its current Axes caught_by="test_plot_returns_the_axes"
+def plot_race(curves, ax=None):
+    if ax is None:
+        ax = plt.subplots()[1]
+    for name, losses in curves.items():
+        plt.plot(losses, label=name)
+    ax.set_xlabel("step")
+    ax.set_ylabel("loss")
+    ax.legend()
+    return ax
+
+
+# %% The lines go into ax, and the names of the axes to the current Axes of pyplot caught_by="test_plot_labels"
+def plot_race(curves, ax=None):
+    if ax is None:
+        ax = plt.subplots()[1]
+    for name, losses in curves.items():
+        ax.plot(losses, label=name)
+    plt.xlabel("step")
+    plt.ylabel("loss")
+    ax.legend()
+    return ax
+
+
 # %% The list of lines is returned caught_by="test_plot_returns_the_axes"
 def plot_race(curves, ax=None):
     if ax is None:
@@ -959,6 +1124,20 @@ def plot_race(curves, ax=None):
     return ax
 
 
+# %% A running mean without a label is drawn over each curve caught_by="test_plot_lines"
+def plot_race(curves, ax=None):
+    if ax is None:
+        ax = plt.subplots()[1]
+    for name, losses in curves.items():
+        (line,) = ax.plot(losses, label=name, alpha=0.4)
+        means = [sum(losses[: step + 1]) / (step + 1) for step in range(len(losses))]
+        ax.plot(means, color=line.get_color())
+    ax.set_xlabel("step")
+    ax.set_ylabel("loss")
+    ax.legend()
+    return ax
+
+
 # %% The logarithm is drawn instead of a log scale caught_by="test_plot_values"
 def plot_race(curves, ax=None):
     if ax is None:
@@ -1017,6 +1196,18 @@ def plot_race(curves, ax=None):
     shortest = min(len(losses) for losses in curves.values())
     for name, losses in curves.items():
         ax.plot(losses[:shortest], label=name)
+    ax.set_xlabel("step")
+    ax.set_ylabel("loss")
+    ax.legend()
+    return ax
+
+
+# %% Only the first 100 steps are drawn caught_by="test_plot_values"
+def plot_race(curves, ax=None):
+    if ax is None:
+        ax = plt.subplots()[1]
+    for name, losses in curves.items():
+        ax.plot(losses[:100], label=name)
     ax.set_xlabel("step")
     ax.set_ylabel("loss")
     ax.legend()
@@ -1350,6 +1541,29 @@ def tune_sgd(model, X, y, lrs, steps=100):
     return min(final, key=final.get)
 
 
+# %% The default of steps is 50 caught_by="test_tune_settings"
+def tune_sgd(model, X, y, lrs, steps=50):
+    final = {}
+    for lr in lrs:
+        own = copy.deepcopy(model)
+        loss = train(own, torch.optim.SGD(own.parameters(), lr=lr, momentum=0.9), X, y, steps)[-1]
+        if math.isfinite(loss):
+            final[lr] = loss
+    return min(final, key=final.get)
+
+
+# %% From the smallest rate upwards, until the loss gets worse caught_by="test_tune_finds_the_best"
+def tune_sgd(model, X, y, lrs, steps=100):
+    best, lowest = None, math.inf
+    for lr in sorted(lrs):
+        own = copy.deepcopy(model)
+        loss = train(own, torch.optim.SGD(own.parameters(), lr=lr, momentum=0.9), X, y, steps)[-1]
+        if not loss < lowest:
+            break
+        best, lowest = lr, loss
+    return best
+
+
 # %% Dampening along with the momentum caught_by="test_tune_settings"
 def tune_sgd(model, X, y, lrs, steps=100):
     final = {}
@@ -1436,6 +1650,18 @@ def tune_sgd(model, X, y, lrs, steps=100):
     final = {}
     for lr in lrs:
         loss = train(m, torch.optim.SGD(m.parameters(), lr=lr, momentum=0.9), X, y, steps)[-1]
+        if math.isfinite(loss):
+            final[lr] = loss
+    return min(final, key=final.get)
+
+
+# %% The given model is put into training mode before it is copied caught_by="test_tune_starts_each_run_anew"
+def tune_sgd(model, X, y, lrs, steps=100):
+    model.train()
+    final = {}
+    for lr in lrs:
+        own = copy.deepcopy(model)
+        loss = train(own, torch.optim.SGD(own.parameters(), lr=lr, momentum=0.9), X, y, steps)[-1]
         if math.isfinite(loss):
             final[lr] = loss
     return min(final, key=final.get)

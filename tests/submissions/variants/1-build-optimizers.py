@@ -156,3 +156,48 @@ def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
     opt.step()
     new = p.item()
     return old - new
+
+
+# %% Arguments in a tuple and a dict
+def build_adamw(params, *args, **kwargs):
+    settings = {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 1e-2}
+    return torch.optim.AdamW(params, **(settings | dict(zip(settings, args)) | kwargs))
+
+
+# %% Group after group, and without names
+def build_sgd(params, lr=None, momentum=None, weight_decay=None):
+    settings = {
+        "lr": 1e-1 if lr is None else lr,
+        "momentum": 0.9 if momentum is None else momentum,
+        "weight_decay": 1e-4 if weight_decay is None else weight_decay,
+    }
+    first, *others = (item[1] if isinstance(item, tuple) else item for item in params)
+    if not isinstance(first, dict):
+        return torch.optim.SGD([first, *others], **settings)
+    optimizer = torch.optim.SGD([first], **settings)
+    for group in others:
+        optimizer.add_param_group(group)
+    return optimizer
+
+
+# %% Groups with exactly the settings that Adam knows
+def build_adam(params, lr=1e-3, betas=(0.9, 0.999)):
+    params = list(params)
+    if isinstance(params[0], dict):
+        known = ("params", "lr", "betas", "eps", "weight_decay", "amsgrad")
+        params = [{key: group[key] for key in known if key in group} for group in params]
+    return torch.optim.Adam(params, lr=lr, betas=betas)
+
+
+# %% A loss that is flat here, and float64 for a while
+def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        w = torch.nn.Parameter(torch.as_tensor(weight))
+        optimizer = optimizer_class([("w", w)], lr=lr, weight_decay=weight_decay)
+        ((w - w.detach()) ** 2).backward()
+        optimizer.step()
+        return weight - float(w)
+    finally:
+        torch.set_default_dtype(usual)

@@ -250,3 +250,33 @@ def grouped(cls, model, lr=1e-4, weight_decay=1e-2, **more):
 
 
 build_grouped_adamw = functools.partial(grouped, torch.optim.AdamW, fused=None, betas=(0.9, 0.999), eps=1e-8)
+
+
+# %% A stack instead of recursion, in the tables that modules keep
+def split_decay_groups(model):
+    stack, found, exempt = [model], {}, set()
+    while stack:
+        module = stack.pop()
+        stack.extend(child for child in module._modules.values() if child is not None)
+        special = isinstance(module, NORM_LAYERS + EMBEDDING_LAYERS)
+        for name, parameter in module._parameters.items():
+            if parameter is None or not parameter.requires_grad:
+                continue
+            found[id(parameter)] = parameter
+            if special or parameter.dim() <= 1 or any(word in name for word in ("bias", "embedding")):
+                exempt.add(id(parameter))
+    return [p for k, p in found.items() if k not in exempt], [found[k] for k in exempt]
+
+
+# %% Arguments in a tuple and a dict, and a group that is changed before it is handed over
+def build_grouped_adamw(model, *args, **kwargs):
+    settings = {"lr": 1e-4, "weight_decay": 1e-2} | dict(zip(("lr", "weight_decay"), args)) | kwargs
+    groups = [{"params": iter(side)} for side in split_decay_groups(model)]
+    groups[1]["weight_decay"] = 0
+    return torch.optim.AdamW(groups, **settings)
+
+
+# %% Settings by name only
+def build_grouped_adamw(model, *, lr=0.0001, weight_decay=0.01):
+    decay, no_decay = split_decay_groups(model)
+    return torch.optim.AdamW(params=[dict(params=decay), dict(params=no_decay, weight_decay=0.0)], lr=lr, weight_decay=weight_decay)

@@ -184,13 +184,14 @@ def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weigh
         raise ValueError(f"no module {head_name!r}")
     inside = {id(p) for p in model.get_submodule(head_name).parameters()}
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    return torch.optim.AdamW(
-        [
-            {"params": [(n, p) for n, p in named if id(p) not in inside], "lr": backbone_lr},
-            {"params": [(n, p) for n, p in named if id(p) in inside], "lr": head_lr},
-        ],
-        weight_decay=weight_decay,
-    )
+    groups = [
+        {"params": [(n, p) for n, p in named if id(p) not in inside], "lr": backbone_lr},
+        {"params": [(n, p) for n, p in named if id(p) in inside], "lr": head_lr},
+    ]
+    if not all(group["params"] for group in groups):  # torch takes an empty group for one without names
+        for group in groups:
+            group["params"] = [p for _, p in group["params"]]
+    return torch.optim.AdamW(groups, weight_decay=weight_decay)
 
 
 # %% The rates are set in the finished optimizer
@@ -237,3 +238,42 @@ def group_summary(optimizer):
     rates = [group["lr"] for group in optimizer.state_dict()["param_groups"]]
     counts = [sum(p.nelement() for p in group["params"]) for group in optimizer.param_groups]
     return [(lr, count) for lr, count in zip(rates, counts)]
+
+
+# %% attrgetter follows the path, and every parameter is taken out of one table
+def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
+    import operator
+
+    try:
+        head = operator.attrgetter(head_name)(model)
+        assert isinstance(head, nn.Module)
+    except (AttributeError, AssertionError):
+        raise ValueError(f"There is no module '{head_name}' in this {type(model).__name__}") from None
+    rest = {id(p): p for p in model.parameters() if p.requires_grad}
+    own = [rest.pop(id(p)) for p in head.parameters() if p.requires_grad]
+    return [{"lr": backbone_lr, "params": list(rest.values())}, {"lr": head_lr, "params": own}]
+
+
+# %% The path is followed through _modules by recursion, and modules own their parameters
+def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
+    def find(module, parts):
+        inner = module._modules.get(parts[0])
+        return inner if inner is None or not parts[1:] else find(inner, parts[1:])
+
+    head = find(model, head_name.split("."))
+    if head is None:
+        raise ValueError("no module called " + repr(head_name))
+    inside = {p for module in head.modules() for p in module.parameters(recurse=False)}
+    groups = [{"params": [], "lr": backbone_lr}, {"params": [], "lr": head_lr}]
+    for p in model.parameters():
+        if p.requires_grad:
+            groups[p in inside]["params"].append(p)
+    return groups
+
+
+# %% The old head is deleted before the new one comes, which follows the mode of the model
+def replace_head(model, num_classes):
+    features = model.fc.in_features
+    del model.fc
+    model.register_module("fc", nn.Linear(features, num_classes).train(model.training))
+    return model

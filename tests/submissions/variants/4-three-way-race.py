@@ -398,3 +398,82 @@ def tune_sgd(model, X, y, lrs, steps=100):
         return curve[-1] if math.isfinite(curve[-1]) else math.inf
 
     return min(lrs, key=final)
+
+
+# %% Training mode first, a generator of losses, zero_grad at both ends
+def train(model, optimizer, X, y, steps=100):
+    def run():
+        for _ in range(steps):
+            optimizer.zero_grad(set_to_none=False)
+            logits = model(X)
+            loss = (logits.logsumexp(1) - logits.gather(1, y[:, None]).squeeze(1)).mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            yield loss.item()
+
+    model.train()
+    return list(run())
+
+
+# %% All three race side by side, a step at a time, on their trainable parameters
+def three_way_race(model, X, y, steps=100):
+    curves = {"SGD": [], "Adam": [], "AdamW": []}
+    models = [copy.deepcopy(model).train() for _ in curves]
+    params = [[p for p in own.parameters() if p.requires_grad] for own in models]
+    optimizers = [
+        torch.optim.SGD(params[0], lr=1e-2, momentum=0.9),
+        torch.optim.Adam(params[1], lr=1e-3),
+        torch.optim.AdamW(params[2], lr=1e-3, weight_decay=0.01),
+    ]
+    for _ in range(steps):
+        for name, own, optimizer in zip(curves, models, optimizers):
+            curves[name] += train(own, optimizer, X, y, 1)
+    return curves
+
+
+# %% Line2D objects added by hand, a mark at each end and a dotted line at log 3
+def plot_race(curves, ax=None):
+    from matplotlib.lines import Line2D
+
+    if ax is None:
+        ax = plt.figure().add_subplot()
+    for number, (name, losses) in enumerate(curves.items()):
+        ax.add_line(Line2D(range(len(losses)), losses, label=name, color=f"C{number}"))
+        ax.plot(len(losses) - 1, losses[-1], "o", color=f"C{number}")
+    ax.axhline(math.log(3), linestyle=":")
+    ax.autoscale_view()
+    ax.set(xlabel="step", ylabel="loss")
+    ax.legend(title="optimizer")
+    return ax
+
+# %% The race in a defaultdict
+from collections import defaultdict
+
+
+def three_way_race(model, X, y, steps=100):
+    curves = defaultdict(list)
+    for name, build in (
+        ("SGD", lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9)),
+        ("Adam", lambda p: torch.optim.Adam(p, lr=1e-3)),
+        ("AdamW", lambda p: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01)),
+    ):
+        runner = copy.deepcopy(model)
+        for loss in train(runner, build(runner.parameters()), X, y, steps):
+            curves[name].append(loss)
+    return curves
+
+
+# %% The race in an OrderedDict
+def three_way_race(model, X, y, steps=100):
+    from collections import OrderedDict
+
+    racers = [copy.deepcopy(model) for _ in range(3)]
+    sgd = torch.optim.SGD(racers[0].parameters(), lr=1e-2, momentum=0.9)
+    adam = torch.optim.Adam(racers[1].parameters(), lr=1e-3)
+    adamw = torch.optim.AdamW(racers[2].parameters(), lr=1e-3, weight_decay=0.01)
+    curves = OrderedDict()
+    curves["SGD"] = train(racers[0], sgd, X, y, steps)
+    curves["Adam"] = train(racers[1], adam, X, y, steps)
+    curves["AdamW"] = train(racers[2], adamw, X, y, steps)
+    return curves

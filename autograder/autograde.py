@@ -1,0 +1,219 @@
+"""Grade a whole class into nbgrader's gradebook: workers run the submissions side by side, this process writes.
+
+A finished Grade is kept in the Store and then replayed through nbgrader's own converter, so that the gradebook is
+what ``nbgrader autograde`` would have made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.api import Assignment, BaseCell, Gradebook, Notebook, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Grade as GradeRow
+from nbgrader.apps import AutogradeApp
+from nbgrader.apps.api import NbGraderAPI
+from sqlalchemy.exc import SAWarning
+
+from autograder import notebooks, store
+from autograder.batch import process_grader, read_course, run_all
+from autograder.course import Course, CourseError, Exercise
+from autograder.grading import Graded
+from autograder.results import Grade
+from autograder.store import Store
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's notebook for one exercise."""
+
+    student: str
+    exercise: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.student}/{self.exercise}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A score that the gradebook has and that is about to change."""
+
+    submission: Submission
+    old: float
+    new: float | None
+    """None when it needs review now."""
+
+    @property
+    def lowers(self) -> bool:
+        """Whether the student loses points."""
+        return self.new is None or self.new < self.old
+
+
+class Class:
+    """The submissions to one assignment, and the gradebook that their Grades go to."""
+
+    def __init__(self, course: Course, assignment: str, unsafe: bool = False) -> None:
+        """Raises CourseError when the assignment, its submissions or its place in the gradebook is missing."""
+        self._course, self._assignment, self._unsafe = course, assignment, unsafe
+        self._exercises = {e.name: e for e in course.exercises.values() if e.assignment == assignment}
+        if not self._exercises:
+            known = ", ".join(sorted({e.assignment for e in course.exercises.values()}))
+            raise CourseError(f"There is no assignment {assignment} in source/. There is: {known}.")
+        with contextlib.chdir(course.root):  # where nbgrader looks for its configuration
+            app = AutogradeApp()
+            app.initialize([])
+        app.coursedir.root = str(course.root)
+        app.config.ExecuteInSandbox.finished = str(course.root / store.PLACE)
+        app.config.ExecuteInSandbox.unsafe = unsafe
+        self._nbgrader = NbGraderAPI(app.coursedir, config=app.config)
+        self._scores = self._read_scores()
+        self.students = self._find()
+        """What each student has handed in."""
+        keys = {name: store.exercise_key(exercise, unsafe) for name, exercise in self._exercises.items()}
+        self._keys = {
+            s: store.key_of(s.path.read_bytes(), keys[s.exercise])
+            for handed_in in self.students.values()
+            for s in handed_in
+        }
+        self._store = Store(course.root / store.PLACE)
+        self.failed: dict[str, str] = {}
+        """What nbgrader said, by the student whom it could not write."""
+
+    def __enter__(self) -> Class:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._store.close()
+
+    def _find(self) -> dict[str, list[Submission]]:
+        coursedir = self._nbgrader.coursedir
+        found: dict[str, list[Submission]] = {}
+        for student in sorted(self._nbgrader.get_submitted_students(self._assignment)):
+            folder = Path(coursedir.format_path(coursedir.submitted_directory, student, self._assignment))
+            paths = [folder / f"{name}.ipynb" for name in self._exercises]
+            found[student] = [Submission(student, path.stem, path) for path in paths if path.is_file()]
+        if not any(found.values()):
+            raise CourseError(
+                f"Nobody has handed in {self._assignment}: {coursedir.submitted_directory}/ holds no notebook of it. "
+                f"Run: nbgrader collect {self._assignment}"
+            )
+        return found
+
+    def _read_scores(self) -> dict[tuple[str, str], dict[str, float | None]]:
+        """The gradebook's automatic scores of each test cell, by student and exercise."""
+        coursedir = self._nbgrader.coursedir
+        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+            known = gradebook.db.query(Notebook.name).join(Assignment).filter(Assignment.name == self._assignment)
+            if not {name for (name,) in known}.issuperset(self._exercises):
+                raise CourseError(f"The gradebook does not know all of {self._assignment}. Run: autograder build")
+            rows = (
+                gradebook.db.query(Student.id, Notebook.name, BaseCell.name, GradeRow.auto_score)
+                .select_from(GradeRow)
+                .join(BaseCell, GradeRow.cell_id == BaseCell.id)
+                .join(SubmittedNotebook, GradeRow.notebook_id == SubmittedNotebook.id)
+                .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
+                .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+                .join(Student, SubmittedAssignment.student_id == Student.id)
+                .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+                .filter(Assignment.name == self._assignment)
+            )
+            scores: dict[tuple[str, str], dict[str, float | None]] = {}
+            for student, exercise, cell, score in rows:
+                scores.setdefault((student, exercise), {})[cell] = score
+        return scores
+
+    def todo(self, force: bool = False) -> list[Submission]:
+        """The submissions whose Grade is not known yet, or all; of equal notebooks only one."""
+        known = set() if force else self._store.finished()
+        return list({key: submission for submission, key in self._keys.items() if key not in known}.values())
+
+    def grade(
+        self, todo: Sequence[Submission], workers: int | None = None, dask: str | None = None
+    ) -> Iterator[tuple[Submission, Grade]]:
+        """Grade submissions side by side, and keep each Grade as it comes."""
+        work = functools.partial(
+            grade_submission, root=self._course.root, graders=self._course.graders, unsafe=self._unsafe
+        )
+        for place, graded in run_all(work, [(s.path.resolve(), s.exercise) for s in todo], workers, dask):
+            self._store.put(self._keys[todo[place]], graded)
+            yield todo[place], graded.grade
+
+    def changes(self) -> list[Change]:
+        """The scores of the gradebook that writing would change, lowered ones first."""
+        changes = []
+        for submission, grade in self._grades.items():
+            cells = self._scores.get((submission.student, submission.exercise), {})
+            scores = [cells.get(cell) for cell in self._exercises[submission.exercise].points]
+            old = None if None in scores else sum(score for score in scores if score is not None)
+            if old is not None and (grade is None or grade.score is None or abs(grade.score - old) > 1e-9):
+                changes.append(Change(submission, old, grade.score if grade else None))
+        return sorted(changes, key=lambda change: not change.lowers)
+
+    def unwritten(self) -> list[str]:
+        """The students whose Grades the gradebook does not have, or not as they are now."""
+        written = self._store.written(self._assignment)
+        coursedir = self._nbgrader.coursedir
+        stale = {
+            submission.student
+            for submission, grade in self._grades.items()
+            if not self._is_in_gradebook(submission, grade)
+        }
+        for student, keys in self._keys_of_students().items():
+            folder = coursedir.format_path(coursedir.autograded_directory, student, self._assignment)
+            if written.get(student) != keys or not os.path.isdir(folder):
+                stale.add(student)
+        return sorted(stale)
+
+    def write(self, students: Iterable[str]) -> Iterator[str]:
+        """Write students' Grades with nbgrader's own converter, one after the other."""
+        for student in students:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, at each new submission
+                result = self._nbgrader.autograde(self._assignment, student)
+            if result["success"]:
+                self._store.mark_written(self._assignment, student, self._keys_of_students()[student])
+            else:
+                self.failed[student] = result.get("error") or result.get("log") or "nbgrader gives no reason"
+            yield student
+
+    @property
+    def needs_review(self) -> dict[Submission, str]:
+        """Why a submission has no score."""
+        reviews = {s: grade for s, grade in self._grades.items() if grade is not None and grade.status != "graded"}
+        return {submission: grade.reason or "" for submission, grade in reviews.items()}
+
+    @functools.cached_property
+    def _grades(self) -> dict[Submission, Grade | None]:
+        return {submission: self._store.grade(key) for submission, key in self._keys.items()}
+
+    def _keys_of_students(self) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        for submission, key in self._keys.items():
+            keys[submission.student] = f"{keys.get(submission.student, '')}{key} "
+        return keys
+
+    def _is_in_gradebook(self, submission: Submission, grade: Grade | None) -> bool:
+        if grade is None or grade.status != "graded":
+            return False
+        cells = self._scores.get((submission.student, submission.exercise), {})
+        return all(
+            cells.get(cell) == sum(check.points for check in grade.of_cell(cell))
+            for cell in self._exercises[submission.exercise].points
+        )
+
+
+def grade_submission(item: tuple[Path, str], root: Path, graders: Path, unsafe: bool) -> Graded:
+    """Grade one notebook as nbgrader's plugin does: repaired first, so that the outputs fit its cells."""
+    path, name = item
+    exercise: Exercise = read_course(root, graders).exercises[name]
+    try:
+        notebook = notebooks.repair(notebooks.read(path), exercise)
+    except notebooks.UnreadableNotebook as error:
+        return Graded(Grade(str(path), name, "needs_review", str(error), exercise.max_score, 0.0), {})
+    return process_grader(unsafe).grade_notebook(notebook, exercise, str(path))
