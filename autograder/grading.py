@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,11 @@ class Grader:
             max_score = known.max_score if known else None
             seconds = time.perf_counter() - started
             return Grade(str(path), known and known.name, "needs_review", str(error), max_score, seconds)
-        return self.grade_notebook(notebook, exercise, str(path)).grade
+        oddities = notebooks.oddities(notebook, exercise)
+        grade = self.grade_notebook(notebooks.repair(notebook, exercise), exercise, str(path)).grade
+        reason = grade.reason or ""
+        reasons = [reason, *(oddity for oddity in oddities if oddity not in reason)]
+        return replace(grade, reason=" ".join(filter(None, reasons)) or None)
 
     def grade_notebook(self, notebook: NotebookNode, exercise: Exercise, submission: str) -> Graded:
         """Grade a notebook. Trouble on our side is tried once more, and then needs review.

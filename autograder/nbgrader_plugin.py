@@ -207,7 +207,8 @@ class ExecuteInSandbox(Execute):
         for cell in nb.cells:
             if notebooks.grade_id(cell) in exercise.points:
                 _show_checks(cell, grade, notes["unreadable"] or "There was trouble on our side.")
-        remarks = [*notes["oddities"], *([grade.reason] if grade.reason and grade.status == "graded" else [])]
+        reason = grade.reason if grade.reason and grade.status == "graded" else ""
+        remarks = [*(oddity for oddity in notes["oddities"] if oddity not in reason), *([reason] if reason else [])]
         if remarks:
             notice = nbformat.v4.new_output(
                 "display_data",

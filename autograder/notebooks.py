@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,12 +38,23 @@ def read(path: Path) -> NotebookNode:
     text = path.read_bytes()
     if not text.strip():
         raise UnreadableNotebook(f"{path.name} is empty. {remedy}")
+    if b"\n<<<<<<< " in b"\n" + text and b"\n>>>>>>> " in text:
+        raise UnreadableNotebook(
+            f"{path.name} holds two versions, with the conflict marks of a version control system (<<<<<<<). "
+            "Keep one of them, open it in Jupyter, and submit again."
+        )
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableNotebook(f"{path.name} is not JSON ({error}), so it is no notebook. {remedy}") from error
     if not isinstance(content, dict) or "nbformat" not in content:
         raise UnreadableNotebook(f"{path.name} is JSON but not a Jupyter notebook. {remedy}")
+    if content["nbformat"] in (4, "4"):
+        minor = content.get("nbformat_minor")
+        content["nbformat"] = 4
+        content["nbformat_minor"] = (
+            minor if type(minor) is int and minor >= 5 else 5
+        )  # the first in which cells have ids
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # missing cell ids are harmless here
@@ -92,32 +103,74 @@ def cells_to_run(notebook: NotebookNode, exercise: Exercise) -> list[tuple[int, 
 
 def oddities(notebook: NotebookNode, exercise: Exercise) -> list[str]:
     """What a student changed and should not have, each a sentence. None of it costs points by itself."""
-    released = {grade_id(cell): cell for cell in nbformat.read(exercise.source, as_version=4).cells}
-    present = Counter(grade_id(cell) for cell in notebook.cells)
+    released = _released(exercise)
+    present: dict[str | None, list[NotebookNode]] = {}
+    for cell in notebook.cells:
+        present.setdefault(grade_id(cell), []).append(cell)
     found = []
-    for name in exercise.points:
-        if present[name] == 0:
-            found.append(f"The check cell {name} is missing. Its points are given all the same, by the hidden checks.")
-        elif present[name] > 1:
-            found.append(f"The check cell {name} is there {present[name]} times. It counts once.")
-        sources = [cell.source for cell in notebook.cells if grade_id(cell) == name]
-        if any(source.strip() != released[name].source.strip() for source in sources):
-            found.append(f"The check cell {name} was changed. The change has no effect: write answers in answer cells.")
-    for name in exercise.answers:
-        if present[name] == 0:
-            found.append(f"The answer cell {name} is missing. Take it from the released notebook.")
-        elif present[name] > 1:
-            found.append(f"The answer cell {name} is there {present[name]} times. The last one counts.")
+    for name, original in released.items():
+        cells, kind = present.get(name, []), _kind(original)
+        if not cells:
+            found.append(_why_missing(name, original, notebook))
+        elif len(cells) > 1:
+            what = "It counts once." if kind == "check" else "The last one counts."
+            found.append(f"The {kind} cell {name} is there {len(cells)} times. {what}")
+        if kind == "answer":
+            if any(cell.cell_type != original.cell_type for cell in cells):
+                found.append(f"The answer cell {name} was made a {cells[-1].cell_type} cell. It was turned back.")
+        elif any(
+            cell.source.strip() != original.source.strip() or cell.cell_type != original.cell_type for cell in cells
+        ):
+            effect = "The change has no effect: write answers in answer cells."
+            found.append(f"The {kind} cell {name} was changed. {effect}")
+        if any(_rules(cell) != _rules(original) for cell in cells):
+            found.append(f"The points or the kind of the {kind} cell {name} were changed. They were set back.")
+    order = [name for name in dict.fromkeys(map(grade_id, notebook.cells)) if name in released]
+    if order != [name for name in released if name in order]:
+        found.append("The cells are in another order than in the released notebook. They were run in yours.")
     return found
+
+
+def _released(exercise: Exercise) -> dict[str, NotebookNode]:
+    """The cells of the source that nbgrader knows, by grade_id, in order."""
+    cells = {grade_id(cell): cell for cell in nbformat.read(exercise.source, as_version=4).cells}
+    return {name: cell for name, cell in cells.items() if name is not None}
+
+
+def _kind(original: NotebookNode) -> str:
+    meta = original.metadata.nbgrader
+    return "answer" if meta.get("solution") else "check" if meta.get("grade") else "given"
+
+
+def _rules(cell: NotebookNode) -> list[object]:
+    """What nbgrader's metadata say of a cell, as far as it decides anything."""
+    meta = cell.metadata.nbgrader
+    return [*(bool(meta.get(key)) for key in ("grade", "solution", "task")), meta.get("grade") and meta.get("points")]
+
+
+def _why_missing(name: str, original: NotebookNode, notebook: NotebookNode) -> str:
+    kind = _kind(original)
+    if kind == "check":
+        return f"The check cell {name} is missing. Its points are given all the same, by the hidden checks."
+    if kind == "given":
+        return f"The given cell {name} is missing. It was put back."
+    defines = re.compile(rf"^(def|class) {re.escape(name)}\b|^{re.escape(name)} *=", re.MULTILINE)
+    if any(defines.search(cell.source) for cell in notebook.cells if cell.cell_type == "code"):
+        return f"The answer cell {name} has lost its label. What another cell defines under this name counts."
+    return f"The answer cell {name} is missing. Take it from the released notebook."
+
+
+MISSING_ANSWER = "*This cell was missing from the submission.*"
+"""What stands in a restored cell for a written answer."""
 
 
 def repair(notebook: NotebookNode, exercise: Exercise) -> NotebookNode:
     """The notebook with the nbgrader cells of its source: what is missing comes back, what was changed is undone.
 
-    Answers stay as they are. Call ``oddities`` first: afterwards there are none left to tell.
+    Answers stay as they are, and one that is missing is not made up. Call ``oddities`` first: afterwards there are
+    none left to tell.
     """
-    source = nbformat.read(exercise.source, as_version=4)
-    released = {grade_id(cell): cell for cell in source.cells if grade_id(cell)}
+    released = _released(exercise)
     cells, seen = [], set()
     for cell in reversed(notebook.cells):  # of two copies the last counts, as for Python
         name = grade_id(cell)
@@ -127,10 +180,16 @@ def repair(notebook: NotebookNode, exercise: Exercise) -> NotebookNode:
             cell = _as_released(cell, released[name])
         cells.append(cell)
     cells.reverse()
+    before = None
     for name, original in released.items():
-        if name not in seen and original.metadata.nbgrader.get("grade"):
-            place = [i for i, cell in enumerate(cells) if f"test_{grade_id(cell)}" == name]
-            cells.insert(place[-1] + 1 if place else len(cells), _as_released(original, original))
+        meta = original.metadata.nbgrader
+        if name not in seen and (meta.get("grade") or not meta.get("solution")):
+            blank = nbformat.from_dict({**original, "source": MISSING_ANSWER})
+            names = [grade_id(cell) for cell in cells]
+            place = names.index(before) + 1 if before in names else 0
+            cells.insert(place, _as_released(blank, original))
+            seen.add(name)
+        before = name if name in seen else before
     ids: set[str] = set()
     for cell in cells:
         if cell.get("id") in ids or "id" not in cell:

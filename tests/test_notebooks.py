@@ -6,7 +6,7 @@ import json
 import nbformat
 import pytest
 
-from autograder import notebooks
+from autograder import notebooks, specimens
 from autograder.notebooks import UnreadableNotebook, grade_id
 from tests.conftest import set_cell
 
@@ -30,6 +30,12 @@ def index_of(notebook, name):
         (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 3}', "damaged notebook"),
         (b'{"nbformat": "x", "cells": []}', "damaged notebook"),
         (b" " * (21 * 2**20), "more than 20"),
+        (b'<<<<<<< HEAD\n{"a": 1}\n=======\n{"a": 2}\n>>>>>>> other\n', "two versions, with the conflict marks"),
+        ('{"ö": 1}'.encode("latin-1"), "is not JSON"),
+        (b'{"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
+        (b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
+        (b'{"nbformat": 4, "metadata": {"a": ' + b"[" * 900 + b"]" * 900 + b'}, "cells": []}', "damaged notebook"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]}', "damaged notebook"),
     ],
 )
 def test_what_is_no_notebook_says_why_and_what_to_do(tmp_path, content, message):
@@ -99,3 +105,108 @@ def test_an_answer_turned_into_text_still_counts(solution, exercise):
     cells = [cell.label for _, cell in notebooks.cells_to_run(solution, exercise)]
     assert "build_sgd" in cells
     assert not any(label.startswith("test_") for label in cells)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_any_unicode_encoding_is_read(solution, exercise, tmp_path, encoding):
+    path = tmp_path / "1-build-optimizers.ipynb"
+    path.write_bytes(nbformat.writes(solution).replace("\n", "\r\n").encode(encoding))
+    notebook = notebooks.read(path)
+    assert [cell.source for cell in notebook.cells] == [cell.source for cell in solution.cells]
+    assert notebooks.oddities(notebook, exercise) == []
+
+
+@pytest.mark.parametrize("version", [(4, 0), (4, 4), (4, 99), (4, None), (4, "5"), (4, -1), ("4", 5)])
+def test_an_odd_format_number_is_repaired(solution, exercise, tmp_path, version):
+    content = json.loads(nbformat.writes(solution))
+    content["nbformat"], content["nbformat_minor"] = version
+    path = tmp_path / "1-build-optimizers.ipynb"
+    path.write_text(json.dumps(content))
+    repaired = notebooks.repair(notebooks.read(path), exercise)
+    nbformat.validate(repaired)
+    assert notebooks.oddities(repaired, exercise) == []
+
+
+def test_a_notebook_of_format_3_is_read(solution, exercise, tmp_path):
+    path = tmp_path / "1-build-optimizers.ipynb"
+    nbformat.write(copy.deepcopy(solution), path, version=3)
+    assert json.loads(path.read_text())["nbformat"] == 3
+    repaired = notebooks.repair(notebooks.read(path), exercise)
+    assert (
+        repaired.cells[index_of(repaired, "build_sgd")].source == solution.cells[index_of(solution, "build_sgd")].source
+    )
+
+
+def damage(notebook, name, **changes):
+    cell = notebook.cells[index_of(notebook, name)]
+    for key, value in changes.items():
+        if key in ("cell_type", "source"):
+            cell[key] = value
+        else:
+            cell.metadata.nbgrader[key] = value
+
+
+def delete(notebook, name):
+    del notebook.cells[index_of(notebook, name)]
+
+
+def move_to_the_end(notebook, name):
+    notebook.cells.append(notebook.cells.pop(index_of(notebook, name)))
+
+
+DAMAGES = {
+    "given cell deleted": (lambda n: delete(n, "imports"), "The given cell imports is missing. It was put back."),
+    "given cell edited": (lambda n: damage(n, "imports", source="x = 1"), "The given cell imports was changed."),
+    "points": (lambda n: damage(n, "test_build_sgd", points=99), "points or the kind of the check cell test_build_sgd"),
+    "no grade": (lambda n: damage(n, "test_build_sgd", grade=False), "points or the kind of the check cell test_build"),
+    "answer graded": (lambda n: damage(n, "build_sgd", grade=True, points=9), "kind of the answer cell build_sgd were"),
+    "check retyped": (lambda n: damage(n, "test_build_sgd", cell_type="raw"), "check cell test_build_sgd was changed"),
+    "answer retyped": (lambda n: damage(n, "build_sgd", cell_type="markdown"), "build_sgd was made a markdown cell"),
+    "check renamed": (lambda n: damage(n, "test_build_sgd", grade_id="x"), "check cell test_build_sgd is missing"),
+    "answer renamed": (lambda n: damage(n, "build_sgd", grade_id="x"), "build_sgd has lost its label"),
+    "ids swapped": (lambda n: damage(n, "build_sgd", grade_id="test_build_sgd"), "test_build_sgd is there 2 times"),
+    "order": (lambda n: move_to_the_end(n, "build_sgd"), "The cells are in another order"),
+}
+
+
+@pytest.mark.parametrize(("change", "sentence"), DAMAGES.values(), ids=DAMAGES)
+def test_each_damage_is_told_and_repaired(solution, exercise, change, sentence):
+    released = {grade_id(cell): cell for cell in copy.deepcopy(solution).cells if grade_id(cell)}
+    change(solution)
+    assert sentence in " ".join(notebooks.oddities(solution, exercise))
+    repaired = notebooks.repair(solution, exercise)
+    nbformat.validate(repaired)
+    cells = {grade_id(cell): cell for cell in repaired.cells if grade_id(cell)}
+    for name, cell in released.items():
+        if name in cells or name not in exercise.answers:
+            assert cells[name].metadata.nbgrader == cell.metadata.nbgrader
+            assert cells[name].cell_type == cell.cell_type
+            assert cells[name].source == cell.source
+    assert notebooks.oddities(notebooks.repair(repaired, exercise), exercise) == notebooks.oddities(repaired, exercise)
+
+
+def test_cells_come_back_where_they_were(solution, exercise):
+    order = [grade_id(cell) for cell in solution.cells if grade_id(cell)]
+    kept = [cell for cell in solution.cells if grade_id(cell) in (None, *exercise.answers)]
+    solution.cells = kept
+    repaired = notebooks.repair(solution, exercise)
+    assert [grade_id(cell) for cell in repaired.cells if grade_id(cell)] == order
+
+
+def test_a_missing_written_answer_is_not_made_up(course):
+    exercise = course.exercises["4-three-way-race"]
+    notebook = specimens.unchanged(exercise)
+    delete(notebook, "why_sgd_lagged")
+    assert "The answer cell why_sgd_lagged is missing" in " ".join(notebooks.oddities(notebook, exercise))
+    repaired = notebooks.repair(notebook, exercise)
+    assert repaired.cells[index_of(repaired, "why_sgd_lagged")].source == notebooks.MISSING_ANSWER
+    assert "BEGIN SOLUTION" not in nbformat.writes(repaired)
+
+
+def test_a_deleted_given_cell_costs_nothing(grader, course, solution, tmp_path):
+    delete(solution, "imports")
+    path = tmp_path / "1-build-optimizers.ipynb"
+    nbformat.write(specimens.without_examples(solution), path)
+    grade = grader.grade_file(path, course.exercises)
+    assert (grade.status, grade.score) == ("graded", 12)
+    assert grade.reason == "The given cell imports is missing. It was put back."
