@@ -162,6 +162,17 @@ class Sandbox:
         self._tell(wire.EndGuest(pid))
         self._due.append(pid)
 
+    def confirm(self) -> None:
+        """Raise SandboxError unless the sandbox still answers: a Guest that has gone is then not the student's fault."""
+        self._settle()
+        if self._spare is not None:
+            pid, channel = self._spare
+            self._spare = None
+            channel.close()
+            self.forget_guest(pid)
+        self.prepare_guest()
+        self._settle()
+
     def _settle(self) -> int:
         """Wait for what was asked for; the exit code of the last Guest that ended."""
         status = 0
@@ -192,6 +203,8 @@ class Sandbox:
             raise SandboxError(f"the sandbox does not answer: {error}\n{log}") from error
 
     def _read_log(self) -> str:
+        if self._log.closed:
+            return ""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-4000:]
 
@@ -374,6 +387,7 @@ class Fork:
         except wire.Late:
             raise StudentFault(f"{who} {self.guest.why_late(wall)}") from None
         except wire.Closed:
+            self.guest.sandbox.confirm()
             raise StudentFault(f"{who} ended the Python process instead of returning.") from None
         except wire.WireError:
             raise StudentFault(f"{who} sent something that is too large or not a result.") from None
@@ -384,7 +398,8 @@ class Fork:
             try:
                 wire.receive(self._channel, _forked, self.guest.at_most(FORK_SECONDS))
             except wire.WireError as error:
-                if attempt or self.guest.is_out_of_time or not self.guest.sandbox.alive:
+                if attempt or self.guest.is_out_of_time:
+                    self.guest.sandbox.confirm()
                     raise StudentFault("The notebook's process stopped answering.") from error
                 self.guest.end()
                 self._channel.close()

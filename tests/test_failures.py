@@ -61,7 +61,6 @@ MOMENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="sandbox.py reads its log after it has closed it, and raises ValueError", raises=Exception)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_sandbox_that_is_killed_is_replaced_once(moment, solution, exercise, monkeypatch):
     owner, name, guest_of = MOMENTS[moment]
