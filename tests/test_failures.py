@@ -61,7 +61,7 @@ MOMENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="sandbox.py reads its log after it has closed it, and raises ValueError", raises=Exception)
+@pytest.mark.xfail(reason="sandbox.py reads a closed log and leaves sockets open when the sandbox dies", run=False)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_sandbox_that_is_killed_is_replaced_once(moment, solution, exercise, monkeypatch):
     owner, name, guest_of = MOMENTS[moment]
@@ -229,6 +229,20 @@ def test_a_full_disk_under_the_gradebook_leaves_no_score(a_class, fake, monkeypa
         patch.setattr(nbgrader_plugin.SaveGrades, "_write_points", full)
         assert "database or disk is full" in fail(a_class)
     assert a_class.scores("ada") == REVIEW
+    succeed(a_class)
+
+
+def test_a_timestamp_that_is_none_stops_only_its_own_submission(a_class, fake):
+    succeed(a_class)
+    for student in kill_autograde.STUDENTS:
+        a_class.hand_in(student)
+    stamp = a_class.root / "submitted" / "ada" / "optimizers" / "timestamp.txt"
+    right = stamp.read_text()
+    stamp.write_text("yesterday, I think")
+    fail(a_class)
+    assert a_class.scores("ada") == REVIEW
+    assert [problem for problem in a_class.problems(ended=True) if not problem.startswith("ada/")] == []
+    stamp.write_text(right)
     succeed(a_class)
 
 
