@@ -96,10 +96,16 @@ def begin(converter: Autograde) -> None:
             continue
         found = [find_exercise(Path(coursedir.root), names["assignment"], Path(path).stem) for path in paths]
         ours = [exercise for exercise in found if exercise is not None]
+        if not ours:
+            continue
         done = Path(converter._format_dest(names["assignment"], names["student"]))
         unfinished = [exercise for exercise in ours if not _holds_grade(done / f"{exercise.name}.ipynb")]
-        new, old = coursedir.get_existing_timestamp(folder), coursedir.get_existing_timestamp(str(done))
-        if ours and new and not old:
+        try:
+            new, old = coursedir.get_existing_timestamp(folder), coursedir.get_existing_timestamp(str(done))
+        except (AttributeError, ValueError):  # no time at all: nbgrader refuses this submission, and goes on
+            forget(coursedir.db_url, names["student"], ours)
+            continue
+        if new and not old:
             unfinished = ours
         if unfinished or converter.force or (new and old and new > old):
             forget(coursedir.db_url, names["student"], ours)

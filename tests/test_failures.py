@@ -231,6 +231,20 @@ def test_a_full_disk_under_the_gradebook_leaves_no_score(a_class, fake, monkeypa
     succeed(a_class)
 
 
+def test_a_timestamp_that_is_none_stops_only_its_own_submission(a_class, fake):
+    succeed(a_class)
+    for student in kill_autograde.STUDENTS:
+        a_class.hand_in(student)
+    stamp = a_class.root / "submitted" / "ada" / "optimizers" / "timestamp.txt"
+    right = stamp.read_text()
+    stamp.write_text("yesterday, I think")
+    fail(a_class)
+    assert a_class.scores("ada") == REVIEW
+    assert [problem for problem in a_class.problems(ended=True) if not problem.startswith("ada/")] == []
+    stamp.write_text(right)
+    succeed(a_class)
+
+
 @pytest.mark.parametrize("change", ["points", "cell"])
 def test_a_gradebook_of_another_release_leaves_no_score(a_class, fake, change):
     with Gradebook(f"sqlite:///{a_class.root / 'gradebook.db'}") as gradebook:
