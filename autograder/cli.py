@@ -173,6 +173,36 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
 
 
 @main.command()
+@click.argument("assignment")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default gradescope/ASSIGNMENT.zip."
+)
+@click.option(
+    "--visibility",
+    type=click.Choice(["visible", "hidden", "after_due_date", "after_published"]),
+    default="visible",
+    show_default=True,
+    help="When students see the checks.",
+)
+@_course
+@_unsafe
+def gradescope(assignment: str, output: Path | None, visibility: str, course: Path | None, unsafe: bool) -> None:
+    """Make the zip file that Gradescope needs to grade ASSIGNMENT. It holds the solutions: keep it to yourself."""
+    from autograder.course import Course, CourseError
+    from autograder.gradescope import build_zip
+
+    try:
+        found = Course.find(course)
+        target = output or found.root / "gradescope" / f"{assignment}.zip"
+        names = build_zip(found, assignment, target, visibility, unsafe)
+    except CourseError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {target}, with {len(names)} files")
+    if unsafe:
+        click.echo("With --unsafe, a student's code can read the hidden checks and write its own results.", err=True)
+
+
+@main.command()
 @_workers
 @_course
 def audit(workers: int | None, course: Path | None) -> None:
