@@ -136,6 +136,72 @@ def build(course: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@main.command("report")
+@click.argument("assignment", required=False)
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The page; by default report/ASSIGNMENT.html."
+)
+@click.option("--canvas-column", metavar="TITLE", help='The assignment in Canvas, as its export names it: "Lab (123)".')
+@_course
+def class_report(assignment: str | None, output: Path | None, canvas_column: str | None, course: Path | None) -> None:
+    """Make a page on how the class did in ASSIGNMENT, and score files for Canvas and Moodle beside it.
+
+    Run it after autograding. A score that is not final, because something needs review or waits for points by hand, is
+    no number in these files, and never 0.
+    """
+    from autograder import class_report, lms
+    from autograder.class_results import read_class
+    from autograder.course import Course, CourseError
+
+    try:
+        found = Course.find(course)
+        results = read_class(found, assignment)
+    except CourseError as error:
+        raise click.ClickException(str(error)) from error
+    page = output or found.root / "report" / f"{results.assignment}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    files = {
+        page: class_report.render(results),
+        page.with_name(f"{page.stem}-canvas.csv"): lms.canvas(results, canvas_column),
+        page.with_name(f"{page.stem}-moodle.csv"): lms.moodle(results),
+    }
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8", newline="")
+        click.echo(f"wrote {path}")
+    for student, exercise, reason in results.needs_review:
+        click.echo(f"{student}/{exercise} needs review: {reason}", err=True)
+
+
+@main.command()
+@click.argument("assignment")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default gradescope/ASSIGNMENT.zip."
+)
+@click.option(
+    "--visibility",
+    type=click.Choice(["visible", "hidden", "after_due_date", "after_published"]),
+    default="visible",
+    show_default=True,
+    help="When students see the checks.",
+)
+@_course
+@_unsafe
+def gradescope(assignment: str, output: Path | None, visibility: str, course: Path | None, unsafe: bool) -> None:
+    """Make the zip file that Gradescope needs to grade ASSIGNMENT. It holds the solutions: keep it to yourself."""
+    from autograder.course import Course, CourseError
+    from autograder.gradescope import build_zip
+
+    try:
+        found = Course.find(course)
+        target = output or found.root / "gradescope" / f"{assignment}.zip"
+        names = build_zip(found, assignment, target, visibility, unsafe)
+    except CourseError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {target}, with {len(names)} files")
+    if unsafe:
+        click.echo("With --unsafe, a student's code can read the hidden checks and write its own results.", err=True)
+
+
 @main.command()
 @_workers
 @_course

@@ -1,0 +1,164 @@
+"""Grade one submission on Gradescope: the notebooks in ``submission/`` become ``results/results.json``.
+
+A submission of which any part could not be graded has no score anywhere in the results: Gradescope adds up what it
+finds, and the rest would count as 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autograder import notebooks
+from autograder.confinement import NoSandboxError
+from autograder.course import Course, Exercise
+from autograder.gradescope import NOT_GRADED, VISIBILITIES
+from autograder.grading import Grader
+from autograder.results import CheckResult, Grade, printable
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a student has uploaded."""
+
+    notebooks: dict[str, Path]
+    """The notebook of each exercise, as far as it is there."""
+    problems: list[str]
+    """Why it can't be graded as it is, in words for the student."""
+    others: list[str]
+    """Notebooks that belong to no exercise."""
+
+
+def find_submission(folder: Path, exercises: Sequence[Exercise]) -> Submission:
+    """Sort the uploaded notebooks by exercise."""
+    known = {exercise.name: exercise for exercise in exercises}
+    found: dict[str, list[Path]] = {}
+    problems, strangers = [], []
+    for path in sorted(folder.rglob("*.ipynb")):
+        inside = path.relative_to(folder)
+        if any(part.startswith((".", "__MACOSX")) for part in inside.parts):
+            continue
+        try:
+            name = notebooks.find_exercise(path, notebooks.read(path), known).name
+        except notebooks.UnreadableNotebook as error:
+            if path.stem not in known:
+                strangers.append((inside, str(error)))
+                continue
+            name = path.stem
+            problems.append(str(error))
+        found.setdefault(name, []).append(path)
+    for name, paths in found.items():
+        if len(paths) > 1:
+            files = ", ".join(str(path.relative_to(folder)) for path in paths)
+            problems.append(f"There are {len(paths)} notebooks for {name}: {files}. Submit again, with one of them.")
+    if not found and not strangers:
+        problems.append(f"There is no notebook. Submit again, with {', '.join(f'{name}.ipynb' for name in known)}.")
+    if len(found) < len(known):  # one of them may be what is missing
+        problems += [message for _, message in strangers]
+        strangers = []
+    return Submission({name: paths[0] for name, paths in found.items()}, problems, [str(p) for p, _ in strangers])
+
+
+def grade_submission(grader: Grader, submission: Submission, exercises: Sequence[Exercise]) -> list[Grade | None]:
+    """A Grade for each exercise; None for one that was not handed in."""
+    known = {exercise.name: exercise for exercise in exercises}
+    paths = [submission.notebooks.get(exercise.name) for exercise in exercises]
+    return [None if path is None else grader.grade_file(path, known) for path in paths]
+
+
+def results(
+    exercises: Sequence[Exercise],
+    grades: Sequence[Grade | None],
+    submission: Submission,
+    visibility: str,
+) -> dict[str, Any]:
+    """What Gradescope reads. It has scores only when all that was handed in is graded."""
+    remarks = [f"{name} belongs to no exercise and was left out." for name in submission.others]
+    unsettled = [grade for grade in grades if grade is not None and grade.status == "needs_review"]
+    is_final = not submission.problems and not unsettled
+    tests: list[dict[str, Any]] = []
+    for place, (exercise, grade) in enumerate(zip(exercises, grades, strict=True), start=1):
+        if grade is None:
+            test = _test(f"{exercise.name} was handed in", place, 1, visibility)
+            if is_final:
+                test |= {"score": 0.0, "max_score": exercise.max_score, "status": "failed"}
+            tests.append(test | {"output": f"There is no {exercise.name}.ipynb among the files."})
+        elif grade.status == "needs_review":
+            tests.append(_test(f"{exercise.name}: not graded yet", place, 1, visibility) | {"output": NOT_GRADED})
+        else:
+            remarks += [f"{exercise.name}: {grade.reason}"] if grade.reason else []
+            for number, check in enumerate(grade.checks, start=1):
+                tests.append(_check(check, _test("", place, number, visibility), is_final))
+    seconds = sum(grade.seconds for grade in grades if grade is not None)
+    found: dict[str, Any] = {"execution_time": round(seconds, 2), "stdout_visibility": "hidden"}
+    if is_final:
+        found["score"] = round(sum(grade.score or 0.0 for grade in grades if grade is not None), 4)
+    else:
+        remarks = [NOT_GRADED, *submission.problems, *remarks]
+    if remarks:
+        found["output"] = printable("\n".join(remarks))
+    return {**found, "visibility": visibility if is_final else "visible", "tests": tests}
+
+
+def _test(name: str, exercise: int, number: int, visibility: str) -> dict[str, Any]:
+    return {"name": name, "number": f"{exercise}.{number}", "visibility": visibility}
+
+
+def _check(check: CheckResult, test: dict[str, Any], is_final: bool) -> dict[str, Any]:
+    test |= {"name": f"{check.cell.removeprefix('test_')}: {check.sentence}", "status": check.status}
+    if is_final:
+        test |= {"score": check.points, "max_score": check.max_points}
+    if check.message:
+        test["output"] = printable(check.message + (f"\nHint: {check.hint}" if check.hint else ""))
+        test["output_format"] = "text"
+    return test
+
+
+def write(root: Path, found: dict[str, Any]) -> None:
+    """Put the results in place, all or none."""
+    folder = root / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "results.json.new"
+    temporary.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(temporary, folder / "results.json")
+
+
+def say(lines: Iterable[str]) -> None:
+    """Tell the instructor: Gradescope keeps standard output for them."""
+    for line in lines:
+        click.echo(printable(line))
+
+
+@click.command()
+@click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--visibility", type=click.Choice(VISIBILITIES), default="visible")
+@click.option("--unsafe", is_flag=True)
+def main(root: Path, visibility: str, unsafe: bool) -> None:
+    """Grade ``ROOT/submission`` with the course in ``ROOT/source``, into ``ROOT/results/results.json``."""
+    write(root, {"output": NOT_GRADED, "tests": [{"name": "Not graded yet"}]})
+    try:
+        exercises = list(Course(root / "source").exercises.values())
+        submission = find_submission(root / "submission", exercises)
+        with Grader(unsafe) as grader:
+            grades = grade_submission(grader, submission, exercises)
+    except NoSandboxError as error:
+        say([str(error), "To grade without one, see what README.md says of Gradescope."])
+        return
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        return
+    say(submission.problems)
+    say(f"{g.exercise} needs review: {g.reason}" for g in grades if g is not None and g.status == "needs_review")
+    write(root, results(exercises, grades, submission, visibility))
+
+
+if __name__ == "__main__":
+    main()
