@@ -21,7 +21,7 @@ from nbgrader.apps.api import NbGraderAPI
 from sqlalchemy.exc import SAWarning
 
 from autograder import notebooks, store
-from autograder.batch import process_grader, read_course, run_all
+from autograder.batch import kept_environment, process_grader, read_course, run_all
 from autograder.course import Course, CourseError, Exercise
 from autograder.grading import Graded
 from autograder.results import Grade
@@ -173,7 +173,7 @@ class Class:
     def write(self, students: Iterable[str]) -> Iterator[str]:
         """Write students' Grades with nbgrader's own converter, one after the other."""
         for student in students:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), kept_environment():  # nbgrader leaves a variable behind when it fails
                 warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, at each new submission
                 result = self._nbgrader.autograde(self._assignment, student)
             if result["success"]:

@@ -79,12 +79,25 @@ def run_all(
 
 @contextlib.contextmanager
 def _on_processes(workers: int) -> Iterator[Executor]:
-    os.environ["PYTHONSAFEPATH"] = "1"  # workers would import a student's modules from the folder that we are in
-    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    with kept_environment():
+        os.environ["PYTHONSAFEPATH"] = "1"  # workers would import a student's modules from the folder that we are in
+        executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def kept_environment() -> Iterator[None]:
+    """Undo at the end what was done to the environment variables."""
+    before = dict(os.environ)
     try:
-        yield executor
+        yield
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 @contextlib.contextmanager

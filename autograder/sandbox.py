@@ -147,9 +147,9 @@ class Sandbox:
         """Fork the next Guest, without waiting for it."""
         if self._spare is None and not any(isinstance(due, socket.socket) for due in self._due):
             channel, inside = socket.socketpair()
+            self._due.append(channel)
             with inside:
                 self._tell(wire.NewGuest(), inside.fileno())
-            self._due.append(channel)
 
     def end_guest(self, pid: int) -> int:
         """Kill a Guest; its exit code, or minus the signal that ended it."""
@@ -163,7 +163,7 @@ class Sandbox:
         self._due.append(pid)
 
     def confirm(self) -> None:
-        """Raise SandboxError unless the sandbox still answers: a Guest that has gone is then not the student's fault."""
+        """Raise SandboxError unless the sandbox still answers; a Guest that has gone is not the student's fault."""
         self._settle()
         if self._spare is not None:
             pid, channel = self._spare
@@ -177,8 +177,8 @@ class Sandbox:
         """Wait for what was asked for; the exit code of the last Guest that ended."""
         status = 0
         while self._due:
-            due = self._due.popleft()
             answer = self._answer(ZYGOTE_SECONDS)
+            due = self._due.popleft()
             if isinstance(due, socket.socket):
                 assert isinstance(answer, wire.Started), answer
                 self._spare = answer.pid, due

@@ -18,6 +18,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from autograder import grading, nbgrader_plugin, sandbox
+from autograder.batch import kept_environment
 from autograder.confinement import NoSandboxError
 from autograder.course import Course
 from autograder.grading import Graded
@@ -121,7 +122,8 @@ def autograde(a_class, student="*", force=False):
     """Run ``nbgrader autograde`` in this process; whether it succeeded, and what it logged."""
     config = PyFileConfigLoader("nbgrader_config.py", path=str(a_class.root)).load_config()
     api = NbGraderAPI(CourseDirectory(config=config, root=str(a_class.root)), config=config)
-    result = api.autograde("optimizers", student, force=force)
+    with kept_environment():
+        result = api.autograde("optimizers", student, force=force)
     return result["success"], result.get("log", "") + result.get("error", "")
 
 

@@ -96,7 +96,7 @@ def test_a_check_never_pays_for_what_another_left_behind(grader, solution, exerc
         "def build_adam(params, lr=1e-3, betas=(0.9, 0.999)):\n"
         "    global calls\n"
         "    calls += 1\n"
-        "    if calls > 4:\n"  # as many as the busiest check makes
+        "    if calls > 8:\n"  # as many as the busiest check makes
         "        raise RuntimeError('worn out')\n"
         "    return torch.optim.Adam(params, lr=lr, betas=betas)",
     )
