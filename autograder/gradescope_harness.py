@@ -150,7 +150,7 @@ def main(root: Path, visibility: str, unsafe: bool) -> None:
         with Grader(unsafe) as grader:
             grades = grade_submission(grader, submission, exercises)
     except NoSandboxError as error:
-        say([str(error), "To grade without one, see what README.md says of Gradescope."])
+        say([str(error), "To grade without one, see what docs/instructor.md says of Gradescope."])
         return
     except Exception:
         traceback.print_exc(file=sys.stdout)
