@@ -34,7 +34,7 @@ fi
 "$python" -m venv /opt/autograder
 # Editable, so that the hidden checks do not lie among the packages that student code may read.
 /opt/autograder/bin/pip install --no-cache-dir --editable /autograder/source
-/opt/autograder/bin/autograder doctor || echo "Here no sandbox works. Read what this says of Gradescope: docs/instructor.md"
+/opt/autograder/bin/autograder doctor || echo "No sandbox works here. On Gradescope, see docs/instructor.md"
 """
 
 RUN = """\
