@@ -282,11 +282,15 @@ class EndGuest(Struct, frozen=True, tag="end"):
     pid: int
 
 
-ToZygote = NewGuest | EndGuest
+class Ping(Struct, frozen=True, tag="ping"):
+    """Say Ready once more."""
+
+
+ToZygote = NewGuest | EndGuest | Ping
 
 
 class Ready(Struct, frozen=True, tag="ready"):
-    """The Zygote has imported everything."""
+    """The Zygote has imported everything and listens."""
 
     python: str
     torch: str

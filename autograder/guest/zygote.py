@@ -25,6 +25,7 @@ from autograder.guest import isolation, session
 from autograder.guest.kernel import Kernel, make_kernel
 
 _decoder = msgspec.msgpack.Decoder(wire.ToZygote)
+_READY = wire.Ready(platform.python_version(), str(torch.__version__))
 
 
 def main(backend: str, scratch: str, readable: list[str]) -> None:
@@ -47,7 +48,7 @@ def main(backend: str, scratch: str, readable: list[str]) -> None:
     gc.freeze()
     speed_up = isolation.use_huge_pages()
     _go_on(speed_up, 1.0)
-    wire.send(control, wire.Ready(platform.python_version(), str(torch.__version__)))
+    wire.send(control, _READY)
     _serve(control, kernel, isolated, speed_up)
     os._exit(0)  # the libraries' own clean-up is slow and noisy
 
@@ -75,6 +76,8 @@ def _serve(control: socket.socket, kernel: Kernel, isolated: isolation.Isolation
             living.add(pid)
             wire.send(control, wire.Started(pid))
             _go_on(speed_up, 0.2)
+        elif isinstance(message, wire.Ping):
+            wire.send(control, _READY)
         elif message.pid in living:
             wire.send(control, wire.Ended(_end(message.pid, isolated)))
             living.remove(message.pid)
