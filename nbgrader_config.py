@@ -33,6 +33,7 @@ c.Autograde.autograde_preprocessors = [
 
 # The executed solutions are committed: leave out what changes at every run.
 c.Execute.record_timing = False
+c.Execute.coalesce_streams = True  # a busy machine would cut a text in two
 
 # A cell of the solutions may take long on a busy machine.
 c.Execute.timeout = 300
