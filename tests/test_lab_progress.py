@@ -370,7 +370,7 @@ def test_checks_run_where_nothing_can_be_written(lab, shown, tmp_path, monkeypat
     assert texts[0].startswith(FIRST) and texts[2].startswith(STRONGER)
     text = shown(lab.progress)[0]
     assert "2 of 58 points" in text
-    assert f"The record belongs into {path.format(tmp=tmp_path)}, but this can't be " in text
+    assert f"The record belongs in {path.format(tmp=tmp_path)}, but this can't be " in text
 
 
 def test_a_full_disk_leaves_the_record_as_it_was(lab, shown, place, modules, monkeypatch):

@@ -124,7 +124,7 @@ class _Progress:
             f"{sum(badge.earned for badge in self.badges)} of {len(self.badges)} badges."
         )
         self.footer = (
-            f"The record belongs into {_short(place)}, but {trouble}."
+            f"The record belongs in {_short(place)}, but {trouble}."
             if trouble
             else f"The record is in {_short(place)}. It stays on this machine, and deleting it loses nothing else."
         )
