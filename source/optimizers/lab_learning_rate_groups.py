@@ -241,8 +241,8 @@ def build_rates(build_finetune_adamw):
 @public_check(
     "build_finetune_adamw",
     hint="hand weight_decay on: AdamW's own default hides that it is missing.",
-    stronger="weight_decay is an argument of torch.optim.AdamW. Given there, by its name, it holds for every "
-    "group that has none of its own.",
+    stronger="weight_decay is an argument of torch.optim.AdamW as well, and there it holds for every group "
+    "that has none of its own. Does yours arrive there, under this name?",
 )
 def build_decay(build_finetune_adamw):
     """With weight_decay=0.25, both groups have this weight decay."""
@@ -279,7 +279,7 @@ def summary_form(group_summary):
     "group_summary",
     hint="a weight of 4 x 3 counts 12, not 1; and what is frozen counts, too.",
     stronger="look up torch.Tensor.numel: it tells how many numbers a tensor holds, where len(...) tells only "
-    'its rows. Add this up over all of group["params"], and do not ask for requires_grad.',
+    'its rows. Every tensor under "params" counts, whatever its requires_grad.',
 )
 def summary_values(group_summary):
     """Linear(3, 4) with lr 0.25 and a frozen Linear(4, 2) with lr 0.5 give [(0.25, 16), (0.5, 10)]."""

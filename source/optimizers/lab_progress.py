@@ -129,7 +129,7 @@ class _Progress:
             else f"The record is in {_short(place)}. It stays on this machine, and deleting it loses nothing else."
         )
         if not self.is_kept:
-            self.title = "No record of your practice is kept here."
+            self.title = f"No record of your practice is kept here{f': {trouble}' if trouble else ''}."
 
     def __repr__(self) -> str:
         if not self.is_kept:

@@ -126,7 +126,7 @@ def place() -> Path | None:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__
+    return getattr(error, "strerror", None) or str(error)
 
 
 @contextlib.contextmanager

@@ -347,9 +347,9 @@ def report_keys(race_report):
 @public_check(
     "race_report",
     hint="a distance has no sign, and the step with index 10 is the eleventh.",
-    stronger="the gap is the largest of several distances. Cut both lists to their first ten entries with a "
-    "slice, go through them side by side (look up zip), take abs(...) of each difference, and of all "
-    "these the max.",
+    stronger="the gap is the largest of several distances: not the last one, and not their sum. A slice cuts a "
+    "list to its first ten entries; for the rest, look up zip, abs and max in the Python "
+    "documentation.",
 )
 def report_gap(race_report):
     """Curves that differ by 0.125 at step 1, and by 1 at step 10, have a gap of 0.125."""
