@@ -11,7 +11,6 @@ import nbformat
 import pytest
 import torch
 
-from autograder import confinement
 from autograder.course import Course
 from tests.conftest import ROOT
 
@@ -446,8 +445,30 @@ def test_no_record_is_kept(tmp_path, environment):
     assert list(tmp_path.rglob("*progress*")) == []
 
 
-def test_the_sandbox_keeps_none():
-    assert confinement.environment("/box")["OPTIMIZERS_PROGRESS"] == ""
+IN_A_GUEST = """
+import os
+place = os.environ.get("OPTIMIZERS_PROGRESS")
+lab.check(build_sgd)
+lab.progress()
+os.environ["OPTIMIZERS_PROGRESS"] = "/usr/progress.json"
+lab.check(build_sgd)
+print("kept in", repr(place))
+"""
+
+
+@pytest.mark.slow
+def test_a_submission_that_checks_itself_keeps_none(grader, exercise, solution):
+    solution.cells.append(nbformat.v4.new_code_cell(IN_A_GUEST))
+    graded = grader.grade_notebook(solution, exercise, "with checks of its own")
+    texts = [output.text for output in graded.outputs[len(solution.cells) - 1]]
+    passed = "build_sgd: all 3 public checks passed."
+    assert [text.splitlines()[0] for text in texts] == [
+        passed,
+        "No record of your practice is kept here.",
+        passed,
+        "kept in ''",
+    ]
+    assert graded.grade.score == exercise.max_score
 
 
 def test_by_default_it_lies_with_the_users_own_data(tmp_path):
