@@ -67,7 +67,11 @@ def run_nbgrader(root: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=root,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},  # threads only slow down models as small as the lessons'
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",  # threads only slow down models as small as the lessons'
+            "OPTIMIZERS_PROGRESS": "",  # the solutions are nobody's practice
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

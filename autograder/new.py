@@ -57,7 +57,11 @@ from __future__ import annotations
 from lab_checks import Wrong, public_check
 
 
-@public_check("double", hint="what must be added to x to have it twice?")
+@public_check(
+    "double",
+    hint="what must be added to x to have it twice?",
+    stronger="twice a number is that number and, added to it, the same number once more.",
+)
 def doubles_one(double):
     """double(1.0) is 2.0."""
     found = double(1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from autograder.grading import Grader
 
 ROOT = Path(__file__).parent.parent
 SUBMISSIONS = ROOT / "tests" / "submissions"
+
+
+os.environ["OPTIMIZERS_PROGRESS"] = ""  # whoever runs the tests has a record of their own
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def shallow_classifier(seed: int = 0) -> nn.Linear:
         return nn.Linear(2, 3)
 
 
-def progress(items: Sequence[Item], patience: float = 5.0) -> Iterator[Item]:
+def track(items: Sequence[Item], patience: float = 5.0) -> Iterator[Item]:
     """Yield the items; if that takes longer than ``patience`` seconds, show how many are done."""
     started = shown = time.monotonic()
     width = 0
@@ -95,7 +95,13 @@ def _numbers(found: object) -> list[float]:
     return found
 
 
-@public_check("train", hint="append one number at each step; loss.item() turns a tensor into a float.")
+@public_check(
+    "train",
+    hint="append one number at each step; loss.item() turns a tensor into a float.",
+    stronger="begin with an empty list, append once in each round of a loop over range(steps), and return the "
+    "list after the loop. An entry of type Tensor still needs .item(); an array needs to become a "
+    "list.",
+)
 def train_list(train):
     """With steps=5 it returns a list of 5 floats."""
     model, X, y = _tiny()
@@ -108,7 +114,11 @@ def train_list(train):
 
 
 @public_check(
-    "train", hint="write the loss down before the step: all rows of X, cross-entropy on the model's own output."
+    "train",
+    hint="write the loss down before the step: all rows of X, cross-entropy on the model's own output.",
+    stronger="in each round, first compute the loss and write it down, then change the weights. The loss is "
+    "torch.nn.functional.cross_entropy of model(X) and y: no softmax before it, no part of the rows, "
+    "no log or sum after it.",
 )
 def train_first(train):
     """The first entry is the loss of the model as it came."""
@@ -119,7 +129,12 @@ def train_first(train):
         raise Wrong(round(expected, 4), round(losses[0], 4))
 
 
-@public_check("train", hint="backward() adds to .grad: each step needs a gradient of its own.")
+@public_check(
+    "train",
+    hint="backward() adds to .grad: each step needs a gradient of its own.",
+    stronger="look up Optimizer.zero_grad. It must run in every round, between the gradient of the last round "
+    "and the backward() of this one; once before the loop is not enough.",
+)
 def train_in_two_parts(train):
     """A training of 6 steps does the same as one of 3 steps, empty gradients, and 3 more steps."""
     model, X, y = _tiny()
@@ -133,7 +148,13 @@ def train_in_two_parts(train):
         raise Wrong(f"last loss {in_two[-1]:.4f}, as in two parts", f"{in_one[-1]:.4f} in one")
 
 
-@public_check("train", hint="train the model that was given, with the optimizer that was given, and make no others.")
+@public_check(
+    "train",
+    hint="train the model that was given, with the optimizer that was given, and make no others.",
+    stronger="does backward() stand before optimizer.step(), and both inside the loop? The given optimizer "
+    "holds the parameters of the given model: a copy of the model would not move, and an optimizer of "
+    "your own knows another lr.",
+)
 def train_moves_the_model(train):
     """The given model moves, and with lr=0 it does not."""
     for lr in (0.1, 0.0):
@@ -152,7 +173,12 @@ def _tiny_race(three_way_race: Callable) -> Curves:
     return curves
 
 
-@public_check("three_way_race", hint="the keys are the names of the three classes, in this spelling.")
+@public_check(
+    "three_way_race",
+    hint="the keys are the names of the three classes, in this spelling.",
+    stronger='three strings, "SGD", "Adam" and "AdamW", as in the first column of the table. Put each curve '
+    "under its key into one dict, and return the dict after all three runs.",
+)
 def race_keys(three_way_race):
     """It returns a dict with the keys SGD, Adam and AdamW."""
     curves = three_way_race(*_tiny(), steps=4)
@@ -162,7 +188,12 @@ def race_keys(three_way_race):
         raise Wrong("SGD, Adam, AdamW", ", ".join(map(str, curves)))
 
 
-@public_check("three_way_race", hint="use train: it returns such a list.")
+@public_check(
+    "three_way_race",
+    hint="use train: it returns such a list.",
+    stronger="what train gives is a curve already: put it under its key as it is, without tensors, arrays or "
+    "the last value alone. And hand steps on to train, which takes 100 without it.",
+)
 def race_lists(three_way_race):
     """With steps=4 each curve is a list of 4 floats."""
     for name, losses in _tiny_race(three_way_race).items():
@@ -170,7 +201,13 @@ def race_lists(three_way_race):
             raise Wrong("a list of 4 floats", f"{losses!r} under {name}")
 
 
-@public_check("three_way_race", hint="when one run has moved the weights, where does the next one start?")
+@public_check(
+    "three_way_race",
+    hint="when one run has moved the weights, where does the next one start?",
+    stronger="copy.deepcopy(model) gives an identical copy; a second name or a state_dict does not. Make one "
+    "for each run, from the model that was given. If the curves do not differ: whose class and whose "
+    "parameters has each optimizer?",
+)
 def race_start(three_way_race):
     """The three curves start with the same loss, and then differ."""
     curves = _tiny_race(three_way_race)
@@ -182,7 +219,10 @@ def race_start(three_way_race):
 
 
 @public_check(
-    "three_way_race", hint="each optimizer needs a copy of its own, and the optimizer must hold that copy's parameters."
+    "three_way_race",
+    hint="each optimizer needs a copy of its own, and the optimizer must hold that copy's parameters.",
+    stronger="train moves the weights of whatever it is given, so it must never get model itself: not even for "
+    "the last of the three runs. Look at the cell with the copies: only copy.deepcopy stood still.",
 )
 def race_leaves_the_model(three_way_race):
     """The given model is left as it was."""
@@ -205,7 +245,12 @@ def _drawn(plot_race: Callable) -> Axes:
     return axes
 
 
-@public_check("plot_race", hint="draw into ax when there is one, and return it.")
+@public_check(
+    "plot_race",
+    hint="draw into ax when there is one, and return it.",
+    stronger="plt.plot draws into Axes of matplotlib's own choice; the methods of ax, such as ax.plot, draw "
+    "into yours. Make new Axes only if ax is None, and return ax in the last line.",
+)
 def plot_returns_ax(plot_race):
     """With an ax it returns this very ax."""
     axes = Figure().subplots()
@@ -214,7 +259,12 @@ def plot_returns_ax(plot_race):
         raise Wrong("ax itself", found if found is None else f"a {type(found).__name__}")
 
 
-@public_check("plot_race", hint="when ax is None, make new Axes: plt.subplots() returns a figure and its Axes.")
+@public_check(
+    "plot_race",
+    hint="when ax is None, make new Axes: plt.subplots() returns a figure and its Axes.",
+    stronger="plt.subplots() gives a pair: first the figure, then the Axes. Return the second of them, after "
+    "you have drawn into it; is there a return on both ways through the function?",
+)
 def plot_makes_axes(plot_race):
     """Without an ax it returns new Axes."""
     already = plt.get_fignums()
@@ -228,7 +278,11 @@ def plot_makes_axes(plot_race):
 
 
 @public_check(
-    "plot_race", hint="one line for each curve, with label=; its points are the steps 0, 1, 2 and the losses."
+    "plot_race",
+    hint="one line for each curve, with label=; its points are the steps 0, 1, 2 and the losses.",
+    stronger="go through curves.items(), and call ax.plot once in each round: the label is the key, the points "
+    "are the losses as they are, over the numbers 0, 1, 2, … (look up range and len). No logarithm, "
+    "no smoothing.",
 )
 def plot_lines(plot_race):
     """Curves called one and other become two lines with these names, from step 0 on."""
@@ -245,7 +299,12 @@ def plot_lines(plot_race):
             raise Wrong(f"points (0, 1.5), (1, {losses[1]}), (2, {losses[2]}) for {name}", f"{points}")
 
 
-@public_check("plot_race", hint="Axes have methods set_xlabel, set_ylabel and legend.")
+@public_check(
+    "plot_race",
+    hint="Axes have methods set_xlabel, set_ylabel and legend.",
+    stronger="ax.set_xlabel and ax.set_ylabel want a text that is not empty. Call ax.legend() after the lines "
+    "are drawn, because it collects their labels; the functions of plt may mean other Axes.",
+)
 def plot_names(plot_race):
     """Both axes have a label, and there is a legend."""
     axes = _drawn(plot_race)
@@ -269,7 +328,12 @@ def _entry(race_report: Callable, key: str) -> float:
     return found[key]
 
 
-@public_check("race_report", hint="two entries: {'adam_adamw_gap': ..., 'sgd_lag': ...}, each a float.")
+@public_check(
+    "race_report",
+    hint="two entries: {'adam_adamw_gap': ..., 'sgd_lag': ...}, each a float.",
+    stronger="the keys are texts with underscores, spelled as in the rule. Each value is a Python float: where "
+    "NumPy or torch did the sums, float(...) turns the result into one.",
+)
 def report_keys(race_report):
     """It returns a dict of two floats, adam_adamw_gap and sgd_lag."""
     found = race_report(_RACE)
@@ -280,7 +344,13 @@ def report_keys(race_report):
         raise Wrong("adam_adamw_gap a float, sgd_lag a float", ", ".join(f"{k} a {v}" for k, v in kinds.items()))
 
 
-@public_check("race_report", hint="a distance has no sign, and the step with index 10 is the eleventh.")
+@public_check(
+    "race_report",
+    hint="a distance has no sign, and the step with index 10 is the eleventh.",
+    stronger="the gap is the largest of several distances: not the last one, and not their sum. A slice cuts a "
+    "list to its first ten entries; for the rest, look up zip, abs and max in the Python "
+    "documentation.",
+)
 def report_gap(race_report):
     """Curves that differ by 0.125 at step 1, and by 1 at step 10, have a gap of 0.125."""
     gap = _entry(race_report, "adam_adamw_gap")
@@ -288,7 +358,12 @@ def report_gap(race_report):
         raise Wrong(0.125, gap)
 
 
-@public_check("race_report", hint="SGD minus Adam, the last entries.")
+@public_check(
+    "race_report",
+    hint="SGD minus Adam, the last entries.",
+    stronger="the index -1 means the last entry of a list. Subtract Adam's (not AdamW's) from SGD's, and leave "
+    "the sign as it is: no abs(...) here.",
+)
 def report_lag(race_report):
     """When SGD ends at 0.25 and Adam at 0.5, the lag is -0.25."""
     lag = _entry(race_report, "sgd_lag")
@@ -296,7 +371,12 @@ def report_lag(race_report):
         raise Wrong(-0.25, lag)
 
 
-@public_check("tune_sgd", hint="return the learning rate, as it stands in lrs.")
+@public_check(
+    "tune_sgd",
+    hint="return the learning rate, as it stands in lrs.",
+    stronger="the result is one entry of lrs: not its index, not a loss, not a list. So keep each rate "
+    "together with the final loss it led to, and at the end ask for the rate.",
+)
 def tune_one(tune_sgd):
     """With a single learning rate in lrs, it returns that one."""
     found = tune_sgd(*_tiny(), [0.0625], steps=3)
@@ -304,7 +384,12 @@ def tune_one(tune_sgd):
         raise Wrong(0.0625, found)
 
 
-@public_check("tune_sgd", hint="the last entry of a curve is its final loss; the lowest wins.")
+@public_check(
+    "tune_sgd",
+    hint="the last entry of a curve is its final loss; the lowest wins.",
+    stronger="compare the entries [-1] of the curves, not their first, mean or smallest one, and look for the "
+    "smallest: min, not max. Does each rate reach torch.optim.SGD, and do your steps reach train?",
+)
 def tune_best(tune_sgd):
     """On an easy problem, 0.1 beats 0.00001 and 0.0001."""
     found = tune_sgd(*_tiny(), [0.00001, 0.1, 0.0001], steps=10)
@@ -312,7 +397,12 @@ def tune_best(tune_sgd):
         raise Wrong(0.1, found)
 
 
-@public_check("tune_sgd", hint="a comparison with NaN is always False: sort such runs out before you compare.")
+@public_check(
+    "tune_sgd",
+    hint="a comparison with NaN is always False: sort such runs out before you compare.",
+    stronger="math.isfinite says False for infinity and for NaN, so it recognises such a run. Leave the run "
+    "out before you compare: neither min nor < does that for you, as the cell above shows.",
+)
 def tune_diverged(tune_sgd):
     """A learning rate of 10 billion, which ends in NaN, never wins."""
     X, y = blobs()
@@ -322,7 +412,12 @@ def tune_diverged(tune_sgd):
         raise Wrong(0.01, found)
 
 
-@public_check("tune_sgd", hint="each learning rate needs a copy of the model.")
+@public_check(
+    "tune_sgd",
+    hint="each learning rate needs a copy of the model.",
+    stronger="train moves whatever model it gets. So make a copy.deepcopy of model for each rate, inside the "
+    "loop, and build the optimizer with the parameters of that copy.",
+)
 def tune_leaves_the_model(tune_sgd):
     """The given model is left as it was."""
     model, X, y = _tiny()
@@ -406,7 +501,7 @@ def plot_tuning(train: Callable, tune_sgd: Callable | None = None, hidden_layers
     try:
         best = tune_sgd(model, *data, list(rates["SGD"])) if tune_sgd else None
         runs = [(name, rate) for name in rates for rate in rates[name]]
-        for name, rate in progress(runs):
+        for name, rate in track(runs):
             own = copy.deepcopy(model)
             settings = {"momentum": 0.9} if name == "SGD" else {}
             optimizer = getattr(torch.optim, name)(own.parameters(), lr=rate, **settings)

@@ -32,43 +32,83 @@ def _expect_settings(optimizer: object, **expected: object) -> None:
         raise Wrong(*(", ".join(f"{k} {where.get(k, 'missing')}" for k in wrong) for where in (expected, group)))
 
 
-@public_check("build_sgd", hint="return the optimizer that torch.optim offers for this; a subclass is not accepted.")
+@public_check(
+    "build_sgd",
+    hint="return the optimizer that torch.optim offers for this; a subclass is not accepted.",
+    stronger="the class is torch.optim.SGD. Call it inside your function, with params as its first argument, "
+    "and return what the call gives: a function without return gives None.",
+)
 def sgd_class(build_sgd):
     """It returns a torch.optim.SGD."""
     _expect_class(build_sgd([_weight()]), torch.optim.SGD)
 
 
-@public_check("build_sgd", hint="torch's own defaults differ from those in the def line: hand every argument on.")
+@public_check(
+    "build_sgd",
+    hint="torch's own defaults differ from those in the def line: hand every argument on.",
+    stronger="torch.optim.SGD has keyword arguments lr, momentum and weight_decay. One that you leave out "
+    "takes torch's own default (0.001, 0 and 0), not the one of your def line. Which of the three is "
+    "missing, or a fixed number?",
+)
 def sgd_defaults(build_sgd):
     """With params alone, lr is 0.1, momentum 0.9 and weight_decay 0.0001."""
     _expect_settings(build_sgd([_weight()]), lr=0.1, momentum=0.9, weight_decay=1e-4)
 
 
-@public_check("build_adam", hint="AdamW is a kind of Adam, but here the exact class is asked for.")
+@public_check(
+    "build_adam",
+    hint="AdamW is a kind of Adam, but here the exact class is asked for.",
+    stronger="torch has two classes, Adam and AdamW, and isinstance takes both for an Adam. Print type(...) of "
+    "what your function returns: that must be torch.optim.Adam.",
+)
 def adam_class(build_adam):
     """It returns a torch.optim.Adam."""
     _expect_class(build_adam([_weight()]), torch.optim.Adam)
 
 
-@public_check("build_adam", hint="hand lr and betas on; Adam has no weight decay here.")
+@public_check(
+    "build_adam",
+    hint="hand lr and betas on; Adam has no weight decay here.",
+    stronger="torch.optim.Adam has keyword arguments lr and betas, and betas is one tuple of two numbers. Your "
+    "def line has no weight_decay, so the call needs none: torch's default is 0.",
+)
 def adam_defaults(build_adam):
     """With params alone, lr is 0.001, betas (0.9, 0.999) and weight_decay 0."""
     _expect_settings(build_adam([_weight()]), lr=1e-3, betas=(0.9, 0.999), weight_decay=0)
 
 
-@public_check("build_adamw", hint="Adam with a weight_decay is still Adam, not AdamW.")
+@public_check(
+    "build_adamw",
+    hint="Adam with a weight_decay is still Adam, not AdamW.",
+    stronger="torch has two classes, Adam and AdamW; the W stands for the decoupled weight decay. Look at the "
+    "class in your return line, and at type(...) of what comes out.",
+)
 def adamw_class(build_adamw):
     """It returns a torch.optim.AdamW."""
     _expect_class(build_adamw([_weight()]), torch.optim.AdamW)
 
 
-@public_check("build_adamw", hint="hand every argument of the def line on.")
+@public_check(
+    "build_adamw",
+    hint="hand every argument of the def line on.",
+    stronger="torch.optim.AdamW has a keyword argument for each of the three settings, under the same name: "
+    "lr, betas and weight_decay. Is one of them missing, or a fixed number, or is a default of the "
+    "def line changed?",
+)
 def adamw_defaults(build_adamw):
     """With params alone, lr is 0.001, betas (0.9, 0.999) and weight_decay 0.01."""
     _expect_settings(build_adamw([_weight()]), lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2)
 
 
-@public_check("build_sgd", "build_adam", "build_adamw", hint="hand params on as it came, and lr too.")
+@public_check(
+    "build_sgd",
+    "build_adam",
+    "build_adamw",
+    hint="hand params on as it came, and lr too.",
+    stronger="torch.optim reads group dicts by itself, and fills in the argument only where a group has no lr "
+    "of its own. So take nothing out of params, put it into nothing else, and set no lr after the "
+    "optimizer is built.",
+)
 def groups_win(build):
     """A group's own lr wins over the argument; a group without one takes the argument."""
     optimizer = build([{"params": [_weight()], "lr": 0.5}, {"params": [_weight()]}], lr=0.25)
@@ -86,7 +126,12 @@ def _expect_pull(found: object, expected: float) -> None:
         raise Wrong(expected, float(found))
 
 
-@public_check("decay_pull", hint="a tensor with one element turns into a float with .item().")
+@public_check(
+    "decay_pull",
+    hint="a tensor with one element turns into a float with .item().",
+    stronger="a tensor minus a tensor is a tensor again. See torch.Tensor.item in the PyTorch documentation: "
+    "it works on the weight before, on the weight after, and on their difference.",
+)
 def pull_is_float(decay_pull):
     """It returns a plain Python float."""
     pull = decay_pull(torch.optim.SGD, lr=0.5, weight_decay=0.25)
@@ -94,19 +139,36 @@ def pull_is_float(decay_pull):
         raise Wrong("a float", pull if pull is None else f"a {type(pull).__name__}")
 
 
-@public_check("decay_pull", hint="a zero gradient is a tensor of zeros in .grad; step() skips a weight without one.")
+@public_check(
+    "decay_pull",
+    hint="a zero gradient is a tensor of zeros in .grad; step() skips a weight without one.",
+    stronger="SGD adds weight_decay * w to .grad, and passes over a parameter whose .grad is None. So give "
+    "your parameter a .grad of its own shape before the step (look up torch.zeros_like). Do lr and "
+    "weight_decay both reach optimizer_class?",
+)
 def pull_of_sgd(decay_pull):
     """SGD with lr 0.5 and weight_decay 0.25 pulls a weight of 2 by 0.5 * 0.25 * 2 = 0.25."""
     _expect_pull(decay_pull(torch.optim.SGD, lr=0.5, weight_decay=0.25, weight=2.0), 0.25)
 
 
-@public_check("decay_pull", hint="the answer is the weight before the step minus the weight after it.")
+@public_check(
+    "decay_pull",
+    hint="the answer is the weight before the step minus the weight after it.",
+    stronger="the parameter must start at weight, not at 1, and no abs(...) belongs here. step() changes a "
+    "tensor in place: keep the value before it as a number, because a second name for the tensor "
+    "shows the value after.",
+)
 def pull_of_negative_weight(decay_pull):
     """AdamW with lr 0.5 and weight_decay 0.25 pulls a weight of -2 by -0.25."""
     _expect_pull(decay_pull(torch.optim.AdamW, lr=0.5, weight_decay=0.25, weight=-2.0), -0.25)
 
 
-@public_check("decay_pull", hint="hand weight_decay on even when it is 0: AdamW's own default is 0.01.")
+@public_check(
+    "decay_pull",
+    hint="hand weight_decay on even when it is 0: AdamW's own default is 0.01.",
+    stronger="0 counts as false, so a line like `if weight_decay:` or `weight_decay or ...` drops it. The "
+    "optimizer class must get the keyword argument weight_decay in every case, 0 too.",
+)
 def no_decay_no_pull(decay_pull):
     """Without weight decay, nothing moves."""
     _expect_pull(decay_pull(torch.optim.AdamW, lr=0.5, weight_decay=0.0), 0.0)

@@ -77,7 +77,12 @@ class _TinyNet(nn.Module):
         return self.fc(self.fc1(self.bn1(self.conv1(x)).mean((2, 3))))
 
 
-@public_check("replace_head", hint="change the model itself, and return it at the end.")
+@public_check(
+    "replace_head",
+    hint="change the model itself, and return it at the end.",
+    stronger="an assignment to an attribute changes the model itself. So nothing needs to be copied or built "
+    "anew: no copy.deepcopy, no nn.Sequential. Does the last line return the name that came in?",
+)
 def head_same_model(replace_head):
     """It returns the very model that it was given."""
     model = _TinyNet()
@@ -86,7 +91,12 @@ def head_same_model(replace_head):
         raise Wrong("the model itself", found if found is None else f"another object, a {type(found).__name__}")
 
 
-@public_check("replace_head", hint="the old head knows its number of inputs: in_features.")
+@public_check(
+    "replace_head",
+    hint="the old head knows its number of inputs: in_features.",
+    stronger="nn.Linear takes first the number of inputs, then that of outputs. The old fc has the first as "
+    "its attribute in_features: ask for it before you replace fc. A fixed number fits only one model.",
+)
 def head_is_linear(replace_head):
     """fc becomes an nn.Linear with as many inputs as before and num_classes outputs."""
     model = _TinyNet()
@@ -98,7 +108,13 @@ def head_is_linear(replace_head):
         raise Wrong("6 inputs, 3 outputs", "{} inputs, {} outputs".format(*found))
 
 
-@public_check("replace_head", hint="freeze nothing and unfreeze nothing: a new layer is trainable by itself.")
+@public_check(
+    "replace_head",
+    hint="freeze nothing and unfreeze nothing: a new layer is trainable by itself.",
+    stronger="a new nn.Linear is trainable without any help. Search your code for requires_grad: each line "
+    "that sets it changes what the caller has decided. And is fc really a new layer, not the old one "
+    "edited?",
+)
 def head_of_a_frozen_model(replace_head):
     """In a frozen model, the new fc is trainable, and everything else stays frozen."""
     model = _TinyNet().requires_grad_(False)
@@ -108,7 +124,13 @@ def head_of_a_frozen_model(replace_head):
         raise Wrong("trainable: fc.weight, fc.bias", f"trainable: {', '.join(found) or 'nothing'}")
 
 
-@public_check("finetune_groups", hint="list(...) turns what .parameters() gives into a list.")
+@public_check(
+    "finetune_groups",
+    hint="list(...) turns what .parameters() gives into a list.",
+    stronger='return [first, second], each a dict with the keys "params" and "lr" in this spelling. '
+    ".parameters(), filter(...) and map(...) are not lists: they are used up after one look. A list "
+    "comprehension makes a list.",
+)
 def groups_are_dicts(finetune_groups):
     """It returns two dicts, each with a list of parameters and an lr."""
     groups = finetune_groups(_TinyNet(), "fc")
@@ -131,7 +153,12 @@ def _two_groups(groups: object) -> tuple[dict, dict]:
     return backbone, head
 
 
-@public_check("finetune_groups", hint="use both arguments, each in its own dict.")
+@public_check(
+    "finetune_groups",
+    hint="use both arguments, each in its own dict.",
+    stronger='no fixed numbers: the entry "lr" of the first dict is the argument backbone_lr, that of the '
+    "second is head_lr. Compare the defaults of your def line with the task as well.",
+)
 def groups_have_rates(finetune_groups):
     """The first dict has backbone_lr and the second one head_lr."""
     for given, expected in (({}, (1e-5, 1e-3)), ({"backbone_lr": 0.25, "head_lr": 0.5}, (0.25, 0.5))):
@@ -140,7 +167,13 @@ def groups_have_rates(finetune_groups):
             raise Wrong("lr {:g} and lr {:g}".format(*expected), f"lr {backbone['lr']} and lr {head['lr']}")
 
 
-@public_check("finetune_groups", hint="fc1 is another module than fc, although its name begins alike.")
+@public_check(
+    "finetune_groups",
+    hint="fc1 is another module than fc, although its name begins alike.",
+    stronger="leave the names alone. Get the head as a module (named_modules() or get_submodule), note the "
+    "id(...) of each of its parameters, and ask of every trainable parameter of the model whether its "
+    "id is among them.",
+)
 def groups_are_complete(finetune_groups):
     """Head fc: the parameters of fc are in the second dict, all others, fc1's too, in the first."""
     model = _TinyNet()
@@ -154,7 +187,13 @@ def groups_are_complete(finetune_groups):
         raise Wrong(*("; ".join(", ".join(group) or "nothing" for group in groups) for groups in (expected, found)))
 
 
-@public_check("finetune_groups", hint="does the model have a module of this name?")
+@public_check(
+    "finetune_groups",
+    hint="does the model have a module of this name?",
+    stronger="dict(model.named_modules()) has every path as a key; the empty one means the model itself. Test "
+    "head_name before you sort anything, raise ValueError yourself, and put head_name into its text "
+    "with an f-string.",
+)
 def groups_of_unknown_head(finetune_groups):
     """The head name "classifier" of a model without one raises a ValueError that names it."""
     try:
@@ -172,7 +211,12 @@ def _adamw(found: object) -> Optimizer:
     return found
 
 
-@public_check("build_finetune_adamw", hint="return the optimizer that torch.optim offers for this.")
+@public_check(
+    "build_finetune_adamw",
+    hint="return the optimizer that torch.optim offers for this.",
+    stronger="the class is torch.optim.AdamW. It takes the dicts of finetune_groups as they are; what the call "
+    "gives must be returned.",
+)
 def build_class(build_finetune_adamw):
     """It returns a torch.optim.AdamW."""
     found = build_finetune_adamw(_TinyNet(), "fc")
@@ -180,7 +224,12 @@ def build_class(build_finetune_adamw):
         raise Wrong(torch.optim.AdamW, found)
 
 
-@public_check("build_finetune_adamw", hint="hand the dicts of finetune_groups to AdamW: their lr wins.")
+@public_check(
+    "build_finetune_adamw",
+    hint="hand the dicts of finetune_groups to AdamW: their lr wins.",
+    stronger="finetune_groups has the rates as its third and fourth argument, and defaults for both: if you do "
+    "not hand yours on, you get 1e-5 and 1e-3. An lr given to AdamW itself changes nothing here.",
+)
 def build_rates(build_finetune_adamw):
     """Its two groups have backbone_lr and head_lr."""
     optimizer = _adamw(build_finetune_adamw(_TinyNet(), "fc", backbone_lr=0.25, head_lr=0.5))
@@ -189,7 +238,12 @@ def build_rates(build_finetune_adamw):
         raise Wrong("two groups, lr 0.25 and 0.5", f"{len(rates)} group(s), lr {' and '.join(map(str, rates))}")
 
 
-@public_check("build_finetune_adamw", hint="hand weight_decay on: AdamW's own default hides that it is missing.")
+@public_check(
+    "build_finetune_adamw",
+    hint="hand weight_decay on: AdamW's own default hides that it is missing.",
+    stronger="weight_decay is an argument of torch.optim.AdamW as well, and there it holds for every group "
+    "that has none of its own. Does yours arrive there, under this name?",
+)
 def build_decay(build_finetune_adamw):
     """With weight_decay=0.25, both groups have this weight decay."""
     optimizer = _adamw(build_finetune_adamw(_TinyNet(), "fc", weight_decay=0.25))
@@ -205,7 +259,11 @@ def _two_layers() -> Optimizer:
 
 
 @public_check(
-    "group_summary", hint="for each group, one tuple; .item() or int(...) turns a tensor into a plain number."
+    "group_summary",
+    hint="for each group, one tuple; .item() or int(...) turns a tensor into a plain number.",
+    stronger="optimizer.param_groups is a list of dicts; your list needs one tuple for each of them, in "
+    "parentheses, the rate first. If the rate or the count is a tensor, you added up tensors: add up "
+    "Python numbers.",
 )
 def summary_form(group_summary):
     """It returns a list with a tuple (float, int) for each group."""
@@ -217,7 +275,12 @@ def summary_form(group_summary):
         raise Wrong("tuples of float and int", found)
 
 
-@public_check("group_summary", hint="a weight of 4 x 3 counts 12, not 1; and what is frozen counts, too.")
+@public_check(
+    "group_summary",
+    hint="a weight of 4 x 3 counts 12, not 1; and what is frozen counts, too.",
+    stronger="look up torch.Tensor.numel: it tells how many numbers a tensor holds, where len(...) tells only "
+    'its rows. Every tensor under "params" counts, whatever its requires_grad.',
+)
 def summary_values(group_summary):
     """Linear(3, 4) with lr 0.25 and a frozen Linear(4, 2) with lr 0.5 give [(0.25, 16), (0.5, 10)]."""
     found = group_summary(_two_layers())

@@ -61,7 +61,13 @@ def _expect_split(split_decay_groups: Callable, model: nn.Module, decay: list[st
         raise Wrong(expected, found)
 
 
-@public_check("split_decay_groups", hint="return decay, no_decay: two lists, and in them the parameters, not names.")
+@public_check(
+    "split_decay_groups",
+    hint="return decay, no_decay: two lists, and in them the parameters, not names.",
+    stronger="start with two empty lists, and return both, separated by a comma, after the loop (a return "
+    "inside it ends at the first parameter). named_parameters() gives pairs of a name and a "
+    "parameter: only the parameter goes into a list.",
+)
 def returns_two_lists(split_decay_groups):
     """It returns two lists of parameters."""
     found = split_decay_groups(nn.Linear(3, 2))
@@ -77,52 +83,95 @@ def returns_two_lists(split_decay_groups):
                 raise Wrong("parameters in the lists", f"a {type(item).__name__}")
 
 
-@public_check("split_decay_groups", hint="a weight is a matrix, a bias is not.")
+@public_check(
+    "split_decay_groups",
+    hint="a weight is a matrix, a bias is not.",
+    stronger="parameter.ndim is 2 for the weight of a linear layer, and 1 for its bias. Which of the two "
+    "belongs where, and do you return the list of what decays first?",
+)
 def linear_layer(split_decay_groups):
     """Of a linear layer, the weight decays and the bias does not."""
     _expect_split(split_decay_groups, nn.Linear(3, 2), ["weight"], ["bias"])
 
 
-@public_check("split_decay_groups", hint="a parameter with requires_grad False is frozen.")
+@public_check(
+    "split_decay_groups",
+    hint="a parameter with requires_grad False is frozen.",
+    stronger="ask each parameter for its requires_grad before you sort it. What is frozen is left out "
+    "altogether: it does not go into no_decay either.",
+)
 def frozen_layer(split_decay_groups):
     """Frozen parameters (here 0.weight and 0.bias) are in neither list."""
     _expect_split(split_decay_groups, _linear_and_frozen(), ["1.weight"], ["1.bias"])
 
 
-@public_check("split_decay_groups", hint="how many dimensions does it have?")
+@public_check(
+    "split_decay_groups",
+    hint="how many dimensions does it have?",
+    stronger="the name 1.weight tells nothing, but 4 numbers in a row are a vector: its ndim is 1. Rule 4 "
+    "sends everything with fewer than two dimensions to no_decay, in whatever layer it is.",
+)
 def vectors(split_decay_groups):
     """A batch norm without a telling name (1.weight) does not decay."""
     model = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.BatchNorm2d(4))
     _expect_split(split_decay_groups, model, ["0.weight"], ["1.weight", "1.bias"])
 
 
-@public_check("split_decay_groups", hint="which layer holds it, and is that one of EMBEDDING_LAYERS?")
+@public_check(
+    "split_decay_groups",
+    hint="which layer holds it, and is that one of EMBEDDING_LAYERS?",
+    stronger="the name and the shape look like any matrix, so ask the layer. model.modules() goes through all "
+    "of them; isinstance(layer, EMBEDDING_LAYERS) recognises one, and its own parameters come with "
+    "recurse=False.",
+)
 def embedding_layer(split_decay_groups):
     """An nn.Embedding does not decay, though it is called wte."""
     _expect_split(split_decay_groups, nn.ModuleDict({"wte": nn.Embedding(5, 3)}), [], ["wte.weight"])
 
 
-@public_check("split_decay_groups", hint="which layer holds it, and is that one of NORM_LAYERS?")
+@public_check(
+    "split_decay_groups",
+    hint="which layer holds it, and is that one of NORM_LAYERS?",
+    stronger="this weight has two dimensions, so ndim does not find it, and its name tells nothing. What you "
+    "do for EMBEDDING_LAYERS with isinstance, do for NORM_LAYERS, too.",
+)
 def norm_over_two_dimensions(split_decay_groups):
     """A LayerNorm over two dimensions does not decay, though it is called ln."""
     _expect_split(split_decay_groups, nn.ModuleDict({"ln": nn.LayerNorm((2, 3))}), [], ["ln.weight", "ln.bias"])
 
 
-@public_check("split_decay_groups", hint="only the last part of the name counts, and the layer.")
+@public_check(
+    "split_decay_groups",
+    hint="only the last part of the name counts, and the layer.",
+    stronger="the full name is embedding_projection.weight, and its last part is just weight. Take the name "
+    "apart at the dots (look up str.split or str.rpartition), and search the last part alone.",
+)
 def misleading_name(split_decay_groups):
     """A linear layer called embedding_projection decays."""
     model = nn.ModuleDict({"embedding_projection": nn.Linear(3, 2, bias=False)})
     _expect_split(split_decay_groups, model, ["embedding_projection.weight"], [])
 
 
-@public_check("split_decay_groups", hint="here the parameter is in no layer; the last part of its name counts.")
+@public_check(
+    "split_decay_groups",
+    hint="here the parameter is in no layer; the last part of its name counts.",
+    stronger="named_parameters() of the whole model shows these, too; a loop over certain kinds of layers does "
+    "not. Then ask whether the last part of the name contains bias or embedding. Having no layer is "
+    "no reason to be exempt.",
+)
 def own_parameters(split_decay_groups):
     """Of a model's own parameters, pos_embedding does not decay and class_token does."""
     decay, no_decay = ["class_token", "head.weight"], ["pos_embedding", "head.bias"]
     _expect_split(split_decay_groups, _WithOwnParameters(), decay, no_decay)
 
 
-@public_check("split_decay_groups", hint="look at every layer that holds the parameter, before you sort it.")
+@public_check(
+    "split_decay_groups",
+    hint="look at every layer that holds the parameter, before you sort it.",
+    stronger="work in two rounds. First go through all layers and collect in a set every parameter that an "
+    "embedding or a norm holds. Then sort, with named_parameters(), which shows each parameter once. "
+    "A set recognises it under any name.",
+)
 def tied_embedding(split_decay_groups):
     """A weight that lm_head shares with an nn.Embedding is there once and does not decay."""
     _expect_split(split_decay_groups, _tied(), [], ["lm_head.weight"])
@@ -140,7 +189,12 @@ def _expect_in_groups(optimizer: Optimizer, key: str, expected: list[float]) -> 
         raise Wrong(*(f"{key} {' and '.join(map(str, values))}" for values in (expected, found)))
 
 
-@public_check("build_grouped_adamw", hint="return the optimizer that torch.optim offers for this.")
+@public_check(
+    "build_grouped_adamw",
+    hint="return the optimizer that torch.optim offers for this.",
+    stronger="the class is torch.optim.AdamW. Its first argument may be a list of group dicts; and what the "
+    "call gives must be returned.",
+)
 def grouped_class(build_grouped_adamw):
     """It returns a torch.optim.AdamW."""
     found = build_grouped_adamw(nn.Linear(3, 2))
@@ -148,7 +202,12 @@ def grouped_class(build_grouped_adamw):
         raise Wrong(torch.optim.AdamW, found)
 
 
-@public_check("build_grouped_adamw", hint="two group dicts; the first holds what decays.")
+@public_check(
+    "build_grouped_adamw",
+    hint="two group dicts; the first holds what decays.",
+    stronger='a group dict needs the key "params" with a list of parameters. split_decay_groups gives you both '
+    "lists: is the first one in the first dict, and are there two dicts even when one list is empty?",
+)
 def two_groups(build_grouped_adamw):
     """Group 0 of a linear layer holds the weight, group 1 the bias."""
     layer = nn.Linear(3, 2)
@@ -159,20 +218,36 @@ def two_groups(build_grouped_adamw):
         raise Wrong(expected, found)
 
 
-@public_check("build_grouped_adamw", hint="torch's own default lr is another one: hand lr on.")
+@public_check(
+    "build_grouped_adamw",
+    hint="torch's own default lr is another one: hand lr on.",
+    stronger="AdamW's own default for lr is 0.001. An argument of the optimizer holds for every group that has "
+    "no setting of its own: is your lr one, under the name lr?",
+)
 def grouped_defaults(build_grouped_adamw):
     """With model alone, lr is 0.0001 in both groups."""
     _expect_in_groups(_optimizer(build_grouped_adamw(nn.Linear(3, 2))), "lr", [1e-4, 1e-4])
 
 
-@public_check("build_grouped_adamw", hint="a group without a weight_decay of its own takes the optimizer's.")
+@public_check(
+    "build_grouped_adamw",
+    hint="a group without a weight_decay of its own takes the optimizer's.",
+    stronger='a group dict may hold the key "weight_decay", and that wins. Where it is missing, the group '
+    "takes the argument of the optimizer, and without one torch's default of 0.01. What should each "
+    "of your two dicts say?",
+)
 def grouped_decays(build_grouped_adamw):
     """With weight_decay 0.25, group 0 has 0.25 and group 1 has 0."""
     optimizer = _optimizer(build_grouped_adamw(nn.Linear(3, 2), lr=0.5, weight_decay=0.25))
     _expect_in_groups(optimizer, "weight_decay", [0.25, 0.0])
 
 
-@public_check("build_grouped_adamw", hint="which of the functions in this notebook knows about layers?")
+@public_check(
+    "build_grouped_adamw",
+    hint="which of the functions in this notebook knows about layers?",
+    stronger="your split_decay_groups sorts this model already: call it here, in place of a second split by "
+    "names or dimensions. If its own check fails, mend that first.",
+)
 def grouped_by_layers(build_grouped_adamw):
     """An nn.Embedding called wte is in group 1."""
     model = nn.ModuleDict({"wte": nn.Embedding(5, 3), "head": nn.Linear(3, 2, bias=False)})

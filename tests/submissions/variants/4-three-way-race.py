@@ -120,7 +120,7 @@ def train(model, optimizer, X, y, steps=100):
 def train(model, optimizer, X, y, steps=100):
     losses = []
     with torch.enable_grad():
-        for _ in lab.progress(range(steps)):
+        for _ in lab.track(range(steps)):
             loss = torch.nn.functional.cross_entropy(input=model.forward(X), target=y)
             losses.append(loss.tolist())
             optimizer.zero_grad()
