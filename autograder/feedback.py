@@ -9,8 +9,8 @@ from jinja2 import Environment
 
 from autograder.results import CheckResult
 
-_MARKS = {"passed": "✓", "failed": "✗", "error": "?"}
-_WORDS = {"passed": "passed", "failed": "not passed", "error": "could not be checked"}
+MARKS = {"passed": "✓", "failed": "✗", "error": "?"}
+WORDS = {"passed": "passed", "failed": "not passed", "error": "could not be checked"}
 
 _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <table style="border-collapse: collapse; width: 100%; max-width: 52em; font-size: 14px; line-height: 1.4; \
@@ -65,8 +65,8 @@ def html(cell: str, checks: Sequence[CheckResult]) -> str:
         points=sum(check.points for check in checks),
         max_points=sum(check.max_points for check in checks),
         checks=without_repeats(checks),
-        marks=_MARKS,
-        words=_WORDS,
+        marks=MARKS,
+        words=WORDS,
         colors=_COLORS,
     )
 
@@ -76,7 +76,7 @@ def text(cell: str, checks: Sequence[CheckResult]) -> str:
     points, most = sum(check.points for check in checks), sum(check.max_points for check in checks)
     lines = [f"{cell.removeprefix('test_')}: {points:g} of {most:g} points"]
     for check in without_repeats(checks):
-        lines.append(f"{_MARKS[check.status]} {check.sentence}  {check.points:g} / {check.max_points:g}")
+        lines.append(f"{MARKS[check.status]} {check.sentence}  {check.points:g} / {check.max_points:g}")
         lines += [f"  {line}" for line in check.message.splitlines()]
         if check.hint:
             lines.append(f"  Hint: {check.hint}")

@@ -31,6 +31,10 @@ class CheckResult:
     """What was expected and what was found; empty when passed."""
     hint: str = ""
     """Where to look; empty when passed."""
+    curves: dict[str, list[float | None]] = field(default_factory=dict)
+    """Loss curves that the student's function returned, by name, to be drawn; None where a loss is not finite."""
+    reference: dict[str, list[float | None]] = field(default_factory=dict)
+    """What these curves should be."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Grade:
         """The object that ``autograder grade --json`` prints."""
         checks = [asdict(check) for check in self.checks]
         for check in checks:
-            del check["sentence"]
+            for name in ("sentence", "curves", "reference"):
+                del check[name]
         return {
             "submission": self.submission,
             "exercise": self.exercise,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,14 @@ class StudentRaised(StudentFault):
         self.message = message
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Curves for the feedback page."""
+
+    curves: dict[str, list[float | None]]
+    reference: dict[str, list[float | None]]
+
+
 class Student:
     """A fresh fork of the loaded notebook; its attributes are the notebook's functions.
 
@@ -90,8 +99,9 @@ class Student:
     way, raises, hangs, or ends its process.
     """
 
-    def __init__(self, fork: Fork) -> None:
+    def __init__(self, fork: Fork, shown: list[Shown] | None = None) -> None:
         self._fork = fork
+        self._shown = [] if shown is None else shown
         self._seconds: float | None = None
         self._sent: list[object] = []
 
@@ -164,6 +174,28 @@ def look_at(student: Student, sent: object) -> Any:
     if not isinstance(answer, wire.Returned):
         raise StudentFault("The notebook sent something that is not a result.")
     return rebuild(answer.value, student._sent)
+
+
+def show_curves(student: Student, found: object, reference: dict[str, list[float]]) -> None:
+    """Put the curves of a result onto the feedback page, beside those of the reference, whatever the check says.
+
+    What is no curve is left out. Only numbers are kept, and no more of them than the reference has.
+    """
+    curves = {
+        name: _plain_curve(found[name][: len(wanted)])
+        for name, wanted in reference.items()
+        if isinstance(found, dict) and isinstance(found.get(name), (list, tuple)) and found[name]
+    }
+    curves = {name: curve for name, curve in curves.items() if curve is not None}
+    wanted = {name: _plain_curve(curve) or [] for name, curve in reference.items()}
+    student._shown[:] = [Shown(curves, wanted)] if curves else []
+
+
+def _plain_curve(losses: Sequence[object]) -> list[float | None] | None:
+    """The losses with as many digits as a figure needs."""
+    if not all(type(loss) in (int, float) for loss in losses):
+        return None
+    return [float(f"{loss:.5g}") if abs(loss) < 1e300 else None for loss in losses]  # NaN is not below anything
 
 
 def rebuild(value: wire.Value, sent: list[object]) -> Any:
