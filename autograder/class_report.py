@@ -176,8 +176,8 @@ def races(results: ClassResults) -> list[Races]:
         for check in grade.checks:
             if check.curves and check.reference:
                 key = (grade.exercise or "", check.name)
-                race = found.setdefault(key, Races(key[0], check.sentence, check.reference))
-                race.students[student] = check.curves
+                race = found.setdefault(key, Races(key[0], check.sentence, dict(check.reference)))
+                race.students[student] = dict(check.curves)
     return list(found.values())
 
 

@@ -129,7 +129,9 @@ class Part:
     @property
     def races(self) -> list[Race]:
         """The curves that checks have kept."""
-        return [Race(check.curves, check.reference) for check in self.checks if check.curves and check.reference]
+        return [
+            Race(dict(check.curves), dict(check.reference)) for check in self.checks if check.curves and check.reference
+        ]
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,8 @@ class _Renderer(mistune.HTMLRenderer):
             return super().image(text or "picture", f"data:{kind};base64,{kinds[kind]}", title)
         if url.startswith(("http://", "https://")):
             return self.link(text or "picture", url, title)
-        return super().image(text or "picture", url, title) if url.startswith("data:image/") else text
+        is_safe = self.sanitize_url(url).startswith("data:image/")  # a picture of pixels, not of markup
+        return super().image(text or "picture", url, title) if is_safe else text
 
     def inline_math(self, text: str) -> str:
         """A formula as it was typed."""

@@ -40,7 +40,7 @@ def race(curves: Curves, reference: Curves) -> str:
             axes.plot(_numbers(wanted), color=PALE, linewidth=7, solid_capstyle="round", label="reference")
             if name in curves:
                 axes.plot(_numbers(curves[name]), color="#1b1b1b", linewidth=1.6, label="yours")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=2, frameon=False)
         return address(figure)
 
 
@@ -55,7 +55,7 @@ def class_races(students: Sequence[Curves], reference: Curves) -> str:
                     axes.plot(_numbers(curves[name]), zorder=3, **thin)
             axes.plot(_numbers(wanted), color="#e08a00", linewidth=4, alpha=0.75, label="reference")
         panels[0].plot([], label="a student", **{**thin, "alpha": 1})
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=2, frameon=False)
         return address(figure)
 
 
@@ -64,8 +64,9 @@ def _top(reference: Curves) -> float:
 
 
 def _panels(reference: Curves, top: float) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(7.2, 2.7), layout="constrained")
-    panels = list(figure.subplots(1, len(reference), sharey=True, squeeze=False).flat)
+    figure = Figure(figsize=(7.2, 2.8))
+    room = {"left": 0.08, "right": 0.99, "bottom": 0.29, "top": 0.9, "wspace": 0.1}  # automatic layout takes as long
+    panels = list(figure.subplots(1, len(reference), sharey=True, squeeze=False, gridspec_kw=room).flat)  # as drawing
     for axes, name in zip(panels, reference, strict=True):
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("step")

@@ -294,7 +294,7 @@ class _Session:
             status = "failed"
         elif error is not None:
             status = "error"
-        shown = self._shown.pop() if self._shown else Shown({}, {})
+        shown = self._shown.pop() if self._shown else Shown([], [])
         self.results.append(
             CheckResult(
                 cell=mark["cell"],

@@ -16,6 +16,7 @@ import torch
 
 from autograder import wire
 from autograder.guest.describe import Generator, NewAxes, sent_objects
+from autograder.results import Curve
 from autograder.sandbox import Fork, StudentFault
 
 
@@ -88,8 +89,8 @@ class StudentRaised(StudentFault):
 class Shown:
     """Curves for the feedback page."""
 
-    curves: dict[str, list[float | None]]
-    reference: dict[str, list[float | None]]
+    curves: list[Curve]
+    reference: list[Curve]
 
 
 class Student:
@@ -181,20 +182,21 @@ def show_curves(student: Student, found: object, reference: dict[str, list[float
 
     What is no curve is left out. Only numbers are kept, and no more of them than the reference has.
     """
-    curves = {
-        name: _plain_curve(found[name][: len(wanted)])
+    curves = [
+        (name, _plain_curve(found[name][: len(wanted)]))
         for name, wanted in reference.items()
-        if isinstance(found, dict) and isinstance(found.get(name), (list, tuple)) and found[name]
-    }
-    curves = {name: curve for name, curve in curves.items() if curve is not None}
-    wanted = {name: _plain_curve(curve) or [] for name, curve in reference.items()}
-    student._shown[:] = [Shown(curves, wanted)] if curves else []
+        if isinstance(found, dict) and _is_curve(found.get(name))
+    ]
+    if curves:
+        student._shown[:] = [Shown(curves, [(name, _plain_curve(wanted)) for name, wanted in reference.items()])]
 
 
-def _plain_curve(losses: Sequence[object]) -> list[float | None] | None:
+def _is_curve(found: object) -> bool:
+    return isinstance(found, (list, tuple)) and bool(found) and all(type(loss) in (int, float) for loss in found)
+
+
+def _plain_curve(losses: Sequence[float]) -> list[float | None]:
     """The losses with as many digits as a figure needs."""
-    if not all(type(loss) in (int, float) for loss in losses):
-        return None
     return [float(f"{loss:.5g}") if abs(loss) < 1e300 else None for loss in losses]  # NaN is not below anything
 
 

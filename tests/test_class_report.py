@@ -187,9 +187,9 @@ def busy(made_up):
     return made_up
 
 
-def with_curves(grade, curves, reference=None):
+def with_curves(grade, curves):
     """The Grade, with loss curves at its first check."""
-    first = replace(grade.checks[0], curves=curves, reference=reference or REFERENCE)
+    first = replace(grade.checks[0], curves=list(curves.items()), reference=list(REFERENCE.items()))
     return replace(grade, checks=[first, *grade.checks[1:]])
 
 
