@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
 
 from autograder.class_results import ClassResults, StudentResult
-from autograder.feedback import without_repeats
+from autograder.feedback import AS_ABOVE, without_repeats
 from autograder.figures import BLUE, PALE, STYLE, Curves, address, class_races
 from autograder.results import Grade, printable
 
@@ -105,7 +105,7 @@ def misconceptions(results: ClassResults) -> list[Misconception]:
     found: dict[tuple[str, ...], Misconception] = {}
     for student, grade in results.grades():
         for check in without_repeats([check for check in grade.checks if check.status == "failed"]):
-            if check.message == "as above":
+            if check.message == AS_ABOVE:
                 continue
             key = (grade.exercise or "", check.cell, check.sentence, message_pattern(check.message))
             kind = found.setdefault(key, Misconception(key[0], check.cell.removeprefix("test_"), check.sentence))

@@ -9,6 +9,7 @@ from jinja2 import Environment
 
 from autograder.results import CheckResult
 
+AS_ABOVE = "as above"
 MARKS = {"passed": "✓", "failed": "✗", "error": "?"}
 WORDS = {"passed": "passed", "failed": "not passed", "error": "could not be checked"}
 
@@ -45,13 +46,13 @@ _COLORS = {"passed": "#1a7f37", "failed": "#c62828", "error": "#b35c00"}
 
 
 def without_repeats(checks: Sequence[CheckResult]) -> list[CheckResult]:
-    """The checks, with "as above" in place of a message that an earlier one of the same cell has given."""
+    """The checks, with AS_ABOVE in place of a message that an earlier one of the same cell has given."""
     told: set[tuple[str, str]] = set()
     shown = []
     for check in checks:
         key = (check.cell, check.message)
         if check.message and key in told:
-            check = replace(check, message="as above", hint="")
+            check = replace(check, message=AS_ABOVE, hint="")
         told.add(key)
         shown.append(check)
     return shown

@@ -166,6 +166,12 @@ def render(nb: NotebookNode, exercise: Exercise, names: Mapping[str, Any]) -> st
         exercise=exercise.name,
         parts=parts,
         graded=graded,
+        lost=[
+            (part, check)
+            for part in graded
+            for check in part.checks
+            if check.status == "failed" and check.message != feedback.AS_ABOVE
+        ],
         score=max(0.0, names["score"]),
         max_score=names["max_score"],
         late_penalty=names["late_penalty"],

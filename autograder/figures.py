@@ -26,7 +26,7 @@ Curves = Mapping[str, Sequence[float | None]]
 def address(figure: Figure) -> str:
     """The figure as the address of an image that holds all of it."""
     file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(file, format="svg", dpi=220, metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()
 
 
@@ -52,7 +52,7 @@ def class_races(students: Sequence[Curves], reference: Curves) -> str:
         for axes, (name, wanted) in zip(panels, reference.items(), strict=True):
             for curves in students:
                 if name in curves:
-                    axes.plot(_numbers(curves[name]), zorder=3, **thin)
+                    axes.plot(_numbers(curves[name]), zorder=3, rasterized=True, **thin)  # hundreds of paths are large
             axes.plot(_numbers(wanted), color="#e08a00", linewidth=4, alpha=0.75, label="reference")
         panels[0].plot([], label="a student", **{**thin, "alpha": 1})
         figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=2, frameon=False)

@@ -107,7 +107,7 @@ def test_the_score_comes_first_and_then_each_check(exercise):
     assert "1 of 2 checks passed 1.5 of 3" in top and "2 of 2 checks passed 3 of 3" in top
     assert "not passed build_sgd does thing 2. expected 1, found 2 Hint: Look at the task. 0 / 1.5" in below
     assert below.count("of 3 points") == 4
-    assert "lab.check" not in page  # a test cell shows its checks, and no code
+    assert "lab.check(build_" not in text  # a test cell shows its checks, and no code
 
 
 def test_points_that_are_open_are_no_zeros(course):
