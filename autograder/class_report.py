@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from autograder.class_results import ClassResults, StudentResult
 from autograder.feedback import AS_ABOVE, without_repeats
-from autograder.figures import BLUE, PALE, STYLE, Curves, address, class_races
+from autograder.figures import BLUE, PALE, STYLE, Curves, address, class_race
 from autograder.results import Grade, printable
 
 MISCONCEPTIONS = 15
@@ -149,9 +149,9 @@ class Races:
     students: dict[str, Curves] = field(default_factory=dict)
 
     @property
-    def figure(self) -> str:
-        """All curves, as the address of an image."""
-        return class_races(list(self.students.values()), self.reference)
+    def images(self) -> dict[str, str]:
+        """All curves: the address of an image for each optimizer."""
+        return class_race(list(self.students.values()), self.reference)
 
     def ends(self) -> list[tuple[str, float | None, int, list[str]]]:
         """For each optimizer: the reference's final loss, how many students end there, and who does not."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,8 +142,8 @@ class Race:
     reference: figures.Curves
 
     @property
-    def figure(self) -> str:
-        """The address of an image that holds all of it."""
+    def images(self) -> dict[str, str]:
+        """The address of an image for each optimizer."""
         return figures.race(self.curves, self.reference)
 
     @property
@@ -152,7 +152,7 @@ class Race:
         return [(name, _end(self.curves.get(name)), _end(wanted)) for name, wanted in self.reference.items()]
 
 
-def _end(losses: Any) -> str:
+def _end(losses: Sequence[float | None] | None) -> str:
     if not losses:
         return "no curve"
     return "not finite" if losses[-1] is None else f"{losses[-1]:.4f}"

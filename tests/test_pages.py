@@ -141,7 +141,7 @@ def test_the_race_shows_the_student_s_curves_beside_the_reference_s(course):
     page = page_of(autograded(exercise, grade), exercise)
     text = " ".join(Page(page).text.split())
     assert "SGD not finite 0.5000 Adam 1.8000 1.8000 AdamW no curve 1.7500" in text
-    assert len([image for image in Page(page).all("img") if image["src"].startswith("data:image/svg+xml")]) == 1
+    assert len([image for image in Page(page).all("img") if image["src"].startswith("data:image/svg+xml")]) == 3
     assert page == page_of(autograded(exercise, grade), exercise)  # the same Grade makes the same page
 
 
