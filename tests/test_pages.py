@@ -12,7 +12,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from nbgrader.api import Gradebook
+from playwright.sync_api import sync_playwright
 
 from autograder import class_report, specimens
 from autograder.class_results import read_class
@@ -329,8 +331,7 @@ def test_what_stands_in_the_way_of_a_page_is_named(made_up):
 @pytest.fixture(scope="module")
 def browser():
     """Chromium; its processes end with the module."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
+    with sync_playwright() as started:
         browser = started.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
@@ -362,7 +363,7 @@ def pages(made_up, tmp_path) -> dict[str, Path]:
 
 @pytest.mark.slow
 def test_axe_finds_nothing_and_a_phone_shows_all_of_it(pages, browser):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    axe = Axe()
     for name, path in pages.items():
         for width in (360, 1200):
             page = browser.new_page(viewport={"width": width, "height": 800})
