@@ -346,6 +346,7 @@ def pages(made_up, tmp_path) -> dict[str, Path]:
     curves = [(name, [1.1 * loss for loss in losses]) for name, losses in RACERS.items()]
     lost = made_up_grade(race, "race_report", curves=curves, reference=list(RACERS.items()))
     texts = {
+        **{name: page_of(autograded(e, made_up_grade(e)), e) for name, e in made_up.exercises.items()},
         "partial": page_of(spiteful(first), first),
         "race": page_of(autograded(race, lost), race),
         "review": page_of(autograded(first, replace(made_up_grade(first), status="needs_review", checks=[])), first),
