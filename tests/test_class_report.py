@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from autograder.cli import main
 from autograder.course import Course, CourseError
 from tests.conftest import ROOT
 from tests.made_up_class import ASSIGNMENT, MadeUpClass
+from tests.parsed_page import Page
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission
 
@@ -65,25 +65,6 @@ def by_hand(made_up: MadeUpClass) -> str:
     cells = made_up.gradebook.find_notebook(RACE, ASSIGNMENT).grade_cells
     (name,) = (cell.name for cell in cells if cell.name not in made_up.exercises[RACE].points)
     return name
-
-
-class Page(HTMLParser):
-    """The tags and the text of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def test_the_gradebook_decides_the_score_and_lateness_lowers_it(made_up):

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
@@ -25,6 +24,7 @@ from autograder.results import CheckResult, Grade
 from autograder.student import Student, show_curves
 from tests.conftest import ROOT
 from tests.made_up_class import ASSIGNMENT, MadeUpClass
+from tests.parsed_page import Page
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission
 
@@ -32,26 +32,6 @@ FIRST, RACE = "1-build-optimizers", "4-three-way-race"
 SCRIPT = "<script>alert(1)</script>"
 RACERS = {"SGD": [2.0, 1.0, 0.5], "Adam": [2.0, 1.9, 1.8], "AdamW": [2.0, 1.9, 1.75]}
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="  # one pixel
-
-
-class Page(HTMLParser):
-    """The tags and the text of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.text += "" if tag in ("span", "code", "strong") else " "
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def made_up_grade(exercise, failed: str = "", message: str = "expected 1, found 2", **race) -> Grade:
