@@ -6,36 +6,30 @@ Like the plugin's other classes, these are named in nbgrader_config.py:
     c.GenerateFeedback.preprocessors   GetPoints         instead of GetGrades
 
 The page is one file without scripts, which needs no network. What comes from a student is text there, never markup:
-the template escapes all that it is given, and Markdown is rendered with its HTML escaped. Formulas stay as they were
-typed: the lessons write theirs as code, and a renderer would be a script.
+the template escapes all that it is given, and the module harmless makes HTML of Markdown and of code.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import mistune
 import nbformat
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from nbconvert.exporters import Exporter, HTMLExporter
-from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import GetGrades
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from autograder import feedback, figures
 from autograder.course import Exercise
+from autograder.harmless import CODE_STYLE, code, markdown, plain
 from autograder.nbgrader_plugin import exercise_of, read_grade
 from autograder.notebooks import grade_id
 from autograder.results import CheckResult, Grade
@@ -180,7 +174,7 @@ def render(nb: NotebookNode, exercise: Exercise, names: Mapping[str, Any]) -> st
         open_points=sum(part.max_points or 0.0 for part in graded if part.points is None),
         marks=feedback.MARKS,
         words=feedback.WORDS,
-        code_style=Markup(_FORMATTER.get_style_defs("pre.code")),
+        code_style=Markup(CODE_STYLE),
     )
 
 
@@ -220,7 +214,7 @@ def _read_part(cell: NotebookNode, place: str, exercise: Exercise, grade: Grade 
         part.outputs = _outputs(cell)
     if name in exercise.answers:
         part.kind, part.name = "answer", name
-    part.html = markdown(cell.source, cell.get("attachments")) if _is_text(cell) else _code(cell.source)
+    part.html = markdown(cell.source, cell.get("attachments")) if _is_text(cell) else code(cell.source)
     return part
 
 
@@ -237,64 +231,6 @@ def _outputs(cell: NotebookNode) -> list[tuple[str, str]]:
         elif "text/plain" in output.data:
             shown.append(("text", output.data["text/plain"]))
     return shown
-
-
-# --- From text to HTML ----------------------------------------------------------------------------------------------
-
-
-def plain(text: str) -> str:
-    """The text as a terminal would leave it, with a mark in place of what is no text."""
-    text = re.sub(r"^[^\n]*\r(?=[^\r\n])", "", strip_ansi(text), flags=re.M).replace("\r", "")  # a progress bar's end
-    return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-    )
-
-
-class _Renderer(mistune.HTMLRenderer):
-    """Markdown of a student or a lesson: its HTML is shown as text, and its images come from the notebook alone."""
-
-    def __init__(self, attachments: Mapping[str, Mapping[str, str]]) -> None:
-        super().__init__(escape=True, allow_harmful_protocols=False)
-        self._attachments = attachments
-
-    def heading(self, text: str, level: int, **attrs: Any) -> str:
-        """One level down: the page has a title of its own."""
-        return super().heading(text, min(level + 1, 6))
-
-    def image(self, text: str, url: str, title: str | None = None) -> str:
-        """A picture that was pasted into the cell; a link to any other."""
-        kinds = self._attachments.get(url.removeprefix("attachment:"), {}) if url.startswith("attachment:") else {}
-        kind = next((kind for kind in ("image/png", "image/jpeg", "image/gif") if kind in kinds), None)
-        if kind is not None:
-            return super().image(text or "picture", f"data:{kind};base64,{kinds[kind]}", title)
-        if url.startswith(("http://", "https://")):
-            return self.link(text or "picture", url, title)
-        is_safe = self.sanitize_url(url).startswith("data:image/")  # a picture of pixels, not of markup
-        return super().image(text or "picture", url, title) if is_safe else text
-
-    def inline_math(self, text: str) -> str:
-        """A formula as it was typed."""
-        return self.codespan(text)
-
-    def block_math(self, text: str) -> str:
-        """A formula as it was typed, on lines of its own."""
-        return self.block_code(text)
-
-
-def markdown(source: str, attachments: Mapping[str, Mapping[str, str]] | None = None) -> Markup:
-    """Markdown as HTML that can do no harm."""
-    render = mistune.create_markdown(
-        renderer=_Renderer(attachments or {}), plugins=["strikethrough", "table", "url", "math"]
-    )
-    return Markup(render(plain(source)))
-
-
-_FORMATTER = HtmlFormatter(style="xcode", nowrap=True)  # all of its colours can be read on white
-
-
-def _code(source: str) -> Markup:
-    return Markup(highlight(plain(source), PythonLexer(stripnl=True), _FORMATTER))
 
 
 @functools.cache
