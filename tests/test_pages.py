@@ -34,11 +34,11 @@ RACERS = {"SGD": [2.0, 1.0, 0.5], "Adam": [2.0, 1.9, 1.8], "AdamW": [2.0, 1.9, 1
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="  # one pixel
 
 
-def made_up_grade(exercise, failed: str = "", message: str = "expected 1, found 2", **race) -> Grade:
-    """A Grade with two checks for each cell; one of ``failed`` is not passed."""
+def made_up_grade(exercise, failed: str = "", message: str = "expected 1, found 2", each: int = 2, **race) -> Grade:
+    """A Grade with some checks for each cell; the second of ``failed`` is not passed."""
     checks = []
     for cell, points in exercise.points.items():
-        for number in (1, 2):
+        for number in range(1, each + 1):
             lost = number == 2 and cell == f"test_{failed}"
             checks.append(
                 CheckResult(
@@ -46,8 +46,8 @@ def made_up_grade(exercise, failed: str = "", message: str = "expected 1, found 
                     f"{cell}_{number}",
                     f"{cell.removeprefix('test_')} does thing {number}.",
                     "failed" if lost else "passed",
-                    0.0 if lost else points / 2,
-                    points / 2,
+                    0.0 if lost else points / each,
+                    points / each,
                     message if lost else "",
                     "Look at the task." if lost else "",
                     **(race if cell == "test_three_way_race" and number == 1 else {}),
@@ -326,7 +326,7 @@ def pages(made_up, tmp_path) -> dict[str, Path]:
     curves = [(name, [1.1 * loss for loss in losses]) for name, losses in RACERS.items()]
     lost = made_up_grade(race, "race_report", curves=curves, reference=list(RACERS.items()))
     texts = {
-        **{name: page_of(autograded(e, made_up_grade(e)), e) for name, e in made_up.exercises.items()},
+        **{name: page_of(autograded(e, made_up_grade(e, each=16)), e) for name, e in made_up.exercises.items()},
         "partial": page_of(spiteful(first), first),
         "race": page_of(autograded(race, lost), race),
         "review": page_of(autograded(first, replace(made_up_grade(first), status="needs_review", checks=[])), first),
