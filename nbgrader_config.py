@@ -31,6 +31,9 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
+c.GenerateFeedback.exporter_class = "autograder.feedback_page.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["autograder.feedback_page.GetPoints"]
+
 # The executed solutions are committed: leave out what changes at every run.
 c.Execute.record_timing = False
 c.Execute.coalesce_streams = True  # a busy machine would cut a text in two

@@ -5,8 +5,6 @@ The page is one file that needs no network. What comes from students is text the
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +17,8 @@ from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
 
 from autograder.class_results import ClassResults, StudentResult
-from autograder.feedback import without_repeats
+from autograder.feedback import AS_ABOVE, without_repeats
+from autograder.figures import BLUE, PALE, STYLE, Curves, address, class_race
 from autograder.results import Grade, printable
 
 MISCONCEPTIONS = 15
@@ -106,7 +105,7 @@ def misconceptions(results: ClassResults) -> list[Misconception]:
     found: dict[tuple[str, ...], Misconception] = {}
     for student, grade in results.grades():
         for check in without_repeats([check for check in grade.checks if check.status == "failed"]):
-            if check.message == "as above":
+            if check.message == AS_ABOVE:
                 continue
             key = (grade.exercise or "", check.cell, check.sentence, message_pattern(check.message))
             kind = found.setdefault(key, Misconception(key[0], check.cell.removeprefix("test_"), check.sentence))
@@ -137,6 +136,49 @@ def timings(results: ClassResults) -> list[Timing]:
         for exercise in results.exercises
         if exercise.name in found
     ]
+
+
+@dataclass
+class Races:
+    """The loss curves of a class in one exercise, beside the reference's."""
+
+    exercise: str
+    sentence: str
+    """Of the check that let the students' functions run."""
+    reference: Curves
+    students: dict[str, Curves] = field(default_factory=dict)
+
+    @property
+    def images(self) -> dict[str, str]:
+        """All curves: the address of an image for each optimizer."""
+        return class_race(list(self.students.values()), self.reference)
+
+    def ends(self) -> list[tuple[str, float | None, int, list[str]]]:
+        """For each optimizer: the reference's final loss, how many students end there, and who does not."""
+        rows = []
+        for name, wanted in self.reference.items():
+            apart = [s for s, curves in self.students.items() if not _is_same_end(curves.get(name, ()), wanted)]
+            rows.append((name, wanted[-1], len(self.students) - len(apart), apart))
+        return rows
+
+
+def _is_same_end(found: Sequence[float | None], wanted: Sequence[float | None]) -> bool:
+    """To the eye: within one percent of the way that the reference went."""
+    if len(found) != len(wanted) or found[-1] is None or wanted[0] is None or wanted[-1] is None:
+        return False
+    return abs(found[-1] - wanted[-1]) <= 0.01 * abs(wanted[0] - wanted[-1])
+
+
+def races(results: ClassResults) -> list[Races]:
+    """The class's loss curves, wherever a check has kept some."""
+    found: dict[tuple[str, str], Races] = {}
+    for student, grade in results.grades():
+        for check in grade.checks:
+            if check.curves and check.reference:
+                key = (grade.exercise or "", check.name)
+                race = found.setdefault(key, Races(key[0], check.sentence, dict(check.reference)))
+                race.students[student] = dict(check.curves)
+    return list(found.values())
 
 
 BINS = [f"{low} to {low + 10} %" for low in range(0, 100, 10)]
@@ -181,6 +223,7 @@ def render(results: ClassResults) -> str:
         other_kinds=len(kinds) - MISCONCEPTIONS,
         reviews=results.needs_review,
         remarks=[(student, grade) for student, grade in results.grades() if grade.status == "graded" and grade.reason],
+        races=races(results),
         timings=timings(results),
         ordered=_ordered(results.students),
     )
@@ -200,31 +243,21 @@ def _summary(scores: Sequence[float], most: float) -> dict[str, float] | None:
     return {"mean": mean(scores), "median": median(scores), "lowest": min(scores), "highest": max(scores), "most": most}
 
 
-_STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",  # the reader's fonts, and text that can be searched
-    "svg.hashsalt": "report",
-}
-_BLUE, _PALE = "#1f5f99", "#a9c9e8"
-
-
 def _total_figure(totals: dict[str, list[int]]) -> str:
     """A histogram of the scores, as the address of an image that holds all of it."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 2.9), layout="constrained")
         axes = figure.subplots()
         places = range(len(BINS))
-        axes.bar(places, totals["final"], width=0.92, align="edge", color=_BLUE, label="final")
+        axes.bar(places, totals["final"], width=0.92, align="edge", color=BLUE, label="final")
         axes.bar(
             places,
             totals["waiting"],
             bottom=totals["final"],
             width=0.92,
             align="edge",
-            color=_PALE,
-            edgecolor=_BLUE,
+            color=PALE,
+            edgecolor=BLUE,
             hatch="///",
             label="waits for points by hand",
         )
@@ -232,11 +265,11 @@ def _total_figure(totals: dict[str, list[int]]) -> str:
         axes.set_ylim(0, 1.05 * max(1, *map(sum, zip(*totals.values(), strict=True))))
         if any(totals["waiting"]):
             axes.legend(frameon=False, loc="upper left")
-        return _address(figure)
+        return address(figure)
 
 
 def _exercise_figure(counts: dict[str, list[int]]) -> str:
-    with matplotlib.rc_context({**_STYLE, "font.size": 9}):
+    with matplotlib.rc_context({**STYLE, "font.size": 9}):
         columns = min(len(counts), 4) or 1
         rows = -(-len(counts) // columns) or 1
         figure = Figure(figsize=(7.2, 2.1 * rows), layout="constrained")
@@ -244,11 +277,11 @@ def _exercise_figure(counts: dict[str, list[int]]) -> str:
         for axes in grid.flat[len(counts) :]:
             axes.set_visible(False)
         for place, (axes, (name, heights)) in enumerate(zip(grid.flat, counts.items(), strict=False)):
-            axes.bar(range(len(BINS)), heights, width=0.92, align="edge", color=_BLUE)
+            axes.bar(range(len(BINS)), heights, width=0.92, align="edge", color=BLUE)
             axes.set_title(name, fontsize=9)
             _label(axes, "", every=5, count=place % columns == 0)
         grid.flat[0].set_ylim(0, 1.05 * max([1, *(height for heights in counts.values() for height in heights)]))
-        return _address(figure)
+        return address(figure)
 
 
 def _label(axes: matplotlib.axes.Axes, xlabel: str, every: int = 1, count: bool = True) -> None:
@@ -258,9 +291,3 @@ def _label(axes: matplotlib.axes.Axes, xlabel: str, every: int = 1, count: bool 
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("students" if count else "")
-
-
-def _address(figure: Figure) -> str:
-    file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()

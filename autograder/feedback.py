@@ -9,8 +9,9 @@ from jinja2 import Environment
 
 from autograder.results import CheckResult
 
-_MARKS = {"passed": "✓", "failed": "✗", "error": "?"}
-_WORDS = {"passed": "passed", "failed": "not passed", "error": "could not be checked"}
+AS_ABOVE = "as above"
+MARKS = {"passed": "✓", "failed": "✗", "error": "?"}
+WORDS = {"passed": "passed", "failed": "not passed", "error": "could not be checked"}
 
 _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <table style="border-collapse: collapse; width: 100%; max-width: 52em; font-size: 14px; line-height: 1.4; \
@@ -45,13 +46,13 @@ _COLORS = {"passed": "#1a7f37", "failed": "#c62828", "error": "#b35c00"}
 
 
 def without_repeats(checks: Sequence[CheckResult]) -> list[CheckResult]:
-    """The checks, with "as above" in place of a message that an earlier one of the same cell has given."""
+    """The checks, with AS_ABOVE in place of a message that an earlier one of the same cell has given."""
     told: set[tuple[str, str]] = set()
     shown = []
     for check in checks:
         key = (check.cell, check.message)
         if check.message and key in told:
-            check = replace(check, message="as above", hint="")
+            check = replace(check, message=AS_ABOVE, hint="")
         told.add(key)
         shown.append(check)
     return shown
@@ -65,8 +66,8 @@ def html(cell: str, checks: Sequence[CheckResult]) -> str:
         points=sum(check.points for check in checks),
         max_points=sum(check.max_points for check in checks),
         checks=without_repeats(checks),
-        marks=_MARKS,
-        words=_WORDS,
+        marks=MARKS,
+        words=WORDS,
         colors=_COLORS,
     )
 
@@ -76,7 +77,7 @@ def text(cell: str, checks: Sequence[CheckResult]) -> str:
     points, most = sum(check.points for check in checks), sum(check.max_points for check in checks)
     lines = [f"{cell.removeprefix('test_')}: {points:g} of {most:g} points"]
     for check in without_repeats(checks):
-        lines.append(f"{_MARKS[check.status]} {check.sentence}  {check.points:g} / {check.max_points:g}")
+        lines.append(f"{MARKS[check.status]} {check.sentence}  {check.points:g} / {check.max_points:g}")
         lines += [f"  {line}" for line in check.message.splitlines()]
         if check.hint:
             lines.append(f"  Hint: {check.hint}")

@@ -22,7 +22,7 @@ from autograder import confinement, notebooks, wire
 from autograder.course import Exercise
 from autograder.results import CheckResult, Grade, Status, printable
 from autograder.sandbox import Fork, Guest, Limits, Sandbox, SandboxError, StudentFault
-from autograder.student import Student
+from autograder.student import Shown, Student
 
 
 class GradersError(Exception):
@@ -201,6 +201,7 @@ class _Session:
         self._student_cell = ""
         self._is_fresh = False
         self._spare: Fork | None = None
+        self._shown: list[Shown] = []
         self.results: list[CheckResult] = []
         self.problems: list[str] = []
         self.sandbox_error: SandboxError | None = None
@@ -266,7 +267,7 @@ class _Session:
         if spare is not None and alone:
             spare.close()
             spare = None
-        self._student = Student(spare or self._guest.fork(alone))
+        self._student = Student(spare or self._guest.fork(alone), self._shown)
         self._is_fresh = True
 
     def _drop(self) -> None:
@@ -293,6 +294,7 @@ class _Session:
             status = "failed"
         elif error is not None:
             status = "error"
+        shown = self._shown.pop() if self._shown else Shown([], [])
         self.results.append(
             CheckResult(
                 cell=mark["cell"],
@@ -303,5 +305,7 @@ class _Session:
                 max_points=mark["points"],
                 message="" if error is None else _say(error, status),
                 hint=mark["hint"] if status == "failed" else "",
+                curves=shown.curves,
+                reference=shown.reference,
             )
         )

@@ -8,6 +8,10 @@ from typing import Any, Literal
 Status = Literal["passed", "failed", "error"]
 
 
+Curve = tuple[str, list[float | None]]
+"""The name of an optimizer and its losses; None where a loss is not finite. (A notebook's dicts lose their order.)"""
+
+
 def printable(text: str) -> str:
     """The text with a mark in place of what could command a terminal or is no text."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -31,6 +35,10 @@ class CheckResult:
     """What was expected and what was found; empty when passed."""
     hint: str = ""
     """Where to look; empty when passed."""
+    curves: list[Curve] = field(default_factory=list)
+    """Loss curves that the student's function returned, to be drawn on the feedback page."""
+    reference: list[Curve] = field(default_factory=list)
+    """What these curves should be."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ class Grade:
         """The object that ``autograder grade --json`` prints."""
         checks = [asdict(check) for check in self.checks]
         for check in checks:
-            del check["sentence"]
+            for name in ("sentence", "curves", "reference"):
+                del check[name]
         return {
             "submission": self.submission,
             "exercise": self.exercise,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from autograder import wire
 from autograder.guest.describe import Generator, NewAxes, sent_objects
+from autograder.results import Curve
 from autograder.sandbox import Fork, StudentFault
 
 
@@ -83,6 +85,14 @@ class StudentRaised(StudentFault):
         self.message = message
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Curves for the feedback page."""
+
+    curves: list[Curve]
+    reference: list[Curve]
+
+
 class Student:
     """A fresh fork of the loaded notebook; its attributes are the notebook's functions.
 
@@ -90,8 +100,9 @@ class Student:
     way, raises, hangs, or ends its process.
     """
 
-    def __init__(self, fork: Fork) -> None:
+    def __init__(self, fork: Fork, shown: list[Shown] | None = None) -> None:
         self._fork = fork
+        self._shown = [] if shown is None else shown
         self._seconds: float | None = None
         self._sent: list[object] = []
 
@@ -164,6 +175,29 @@ def look_at(student: Student, sent: object) -> Any:
     if not isinstance(answer, wire.Returned):
         raise StudentFault("The notebook sent something that is not a result.")
     return rebuild(answer.value, student._sent)
+
+
+def show_curves(student: Student, found: object, reference: dict[str, list[float]]) -> None:
+    """Put the curves of a result onto the feedback page, beside those of the reference, whatever the check says.
+
+    What is no curve is left out. Only numbers are kept, and no more of them than the reference has.
+    """
+    curves = [
+        (name, _plain_curve(found[name][: len(wanted)]))
+        for name, wanted in reference.items()
+        if isinstance(found, dict) and _is_curve(found.get(name))
+    ]
+    if curves:
+        student._shown[:] = [Shown(curves, [(name, _plain_curve(wanted)) for name, wanted in reference.items()])]
+
+
+def _is_curve(found: object) -> bool:
+    return isinstance(found, (list, tuple)) and bool(found) and all(type(loss) in (int, float) for loss in found)
+
+
+def _plain_curve(losses: Sequence[float]) -> list[float | None]:
+    """The losses with as many digits as a figure needs."""
+    return [float(f"{loss:.5g}") if abs(loss) < 1e300 else None for loss in losses]  # NaN is not below anything
 
 
 def rebuild(value: wire.Value, sent: list[object]) -> Any:

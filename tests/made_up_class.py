@@ -37,6 +37,8 @@ class MadeUpClass:
             self.gradebook.add_notebook(exercise.name, ASSIGNMENT)
             for cell in nbformat.read(exercise.source, as_version=4).cells:
                 meta = cell.metadata.get("nbgrader", {})
+                if meta.get("solution"):
+                    self.gradebook.add_solution_cell(grade_id(cell), exercise.name, ASSIGNMENT)
                 if meta.get("grade"):
                     self.gradebook.add_grade_cell(
                         grade_id(cell),

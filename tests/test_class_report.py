@@ -1,11 +1,13 @@
 """``autograder report``: what an instructor learns about a class, and what Canvas and Moodle get."""
 
+import base64
 import csv
 import io
+import math
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from autograder.cli import main
 from autograder.course import Course, CourseError
 from tests.conftest import ROOT
 from tests.made_up_class import ASSIGNMENT, MadeUpClass
+from tests.parsed_page import Page
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission
 
@@ -28,6 +31,7 @@ FIRST, SECOND, THIRD, RACE = (
     "3-learning-rate-groups",
     "4-three-way-race",
 )
+REFERENCE = {"SGD": [2.0, 0.5], "Adam": [2.0, 1.0], "AdamW": [2.0, 1.25]}
 NASTY = "<img src=x onerror=alert(1)>"
 SCRIPT = "<script>alert(1)</script>"
 
@@ -61,25 +65,6 @@ def by_hand(made_up: MadeUpClass) -> str:
     cells = made_up.gradebook.find_notebook(RACE, ASSIGNMENT).grade_cells
     (name,) = (cell.name for cell in cells if cell.name not in made_up.exercises[RACE].points)
     return name
-
-
-class Page(HTMLParser):
-    """The tags and the text of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def test_the_gradebook_decides_the_score_and_lateness_lowers_it(made_up):
@@ -180,8 +165,67 @@ def busy(made_up):
     made_up.add(NASTY, made_up.grade(FIRST, {"build_sgd": f"found {SCRIPT}\x1b[31m"}, seconds=1.25))
     made_up.add("ben okri", made_up.review(FIRST, f"odd file: {SCRIPT}"))
     made_up.add_student("김민준", first_name=NASTY, last_name="김", email="kim@example.org", lms_user_id="17")
-    made_up.add("김민준", made_up.grade(RACE))
+    made_up.add("김민준", with_curves(made_up.grade(RACE), {"SGD": [2.0, 9.0], "Adam": [2.0, 1.001], NASTY: [1.0]}))
     return made_up
+
+
+def with_curves(grade, curves):
+    """The Grade, with loss curves at its first check."""
+    first = replace(grade.checks[0], curves=list(curves.items()), reference=list(REFERENCE.items()))
+    return replace(grade, checks=[first, *grade.checks[1:]])
+
+
+def test_the_curves_of_the_class_lie_over_each_other(made_up):
+    for student, curves in (
+        ("ada", REFERENCE),
+        ("ben", {**REFERENCE, "SGD": [2.0, 0.52]}),
+        ("cho", {"SGD": [2.0, None], "Adam": [2.0, 1.009]}),
+    ):
+        made_up.add(student, with_curves(made_up.grade(RACE), curves))
+    made_up.add("dee", made_up.grade(RACE))
+    results = read(made_up)
+    (races,) = class_report.races(results)
+    assert list(races.students) == ["ada", "ben", "cho"]
+    assert races.ends() == [
+        ("SGD", 0.5, 1, ["ben", "cho"]),
+        ("Adam", 1.0, 3, []),
+        ("AdamW", 1.25, 2, ["cho"]),
+    ]
+    assert "ben, cho" in Page(class_report.render(results)).text
+    for name, image in races.images.items():
+        assert f">{name}<" in base64.b64decode(image.partition(",")[2]).decode()
+    alone = replace(races, students={"ada": REFERENCE})
+    assert alone.images == replace(races, students={"ada": REFERENCE}).images
+    assert all(alone.images[name] != races.images[name] for name in ("SGD", "Adam"))
+    wiggles = {name: [1 + math.sin(step) for step in range(100)] for name in REFERENCE}
+    crowd = replace(races, students={f"kim{number}": wiggles for number in range(200)})
+    assert sum(map(len, crowd.images.values())) < 400_000
+
+
+def test_two_hundred_students_with_one_name_are_told_apart(made_up):
+    for number in range(200):
+        made_up.add_student(f"kim{number}", first_name="Minjun", last_name="Kim")
+        if number < 3:
+            made_up.add(f"kim{number}", made_up.grade(FIRST, {"build_sgd": "no"} if number else None))
+    results = read(made_up)
+    page = Page(class_report.render(results)).text
+    assert page.count("Minjun Kim") == 200 and "kim1, kim2" in page
+    canvas = list(csv.reader(io.StringIO(lms.canvas(results))))[2:]
+    assert len({row[3] for row in canvas}) == 200 and {row[0] for row in canvas} == {"Kim, Minjun"}
+    assert {row[3]: row[5] for row in canvas if row[5]} == {"kim0": "12", "kim1": "9", "kim2": "9"}
+    assert len(list(csv.reader(io.StringIO(lms.moodle(results))))) == 201
+
+
+@pytest.mark.parametrize("student", ["a/b", "../up", "ben okri", "김민준", "=1+1", 'a,b"c'])
+def test_any_student_id_is_only_a_name(made_up, student):
+    """A slash can come from the gradebook alone: no folder has such a name."""
+    made_up.add("ada", made_up.grade(FIRST))
+    made_up.add_student(student)
+    results = read(made_up)
+    assert {s.student: s.state for s in results.students} == {"ada": "final", student: "missing"}
+    assert student in Page(class_report.render(results)).text
+    for rows in (lms.canvas(results), lms.moodle(results)):
+        assert [row for row in csv.reader(io.StringIO(rows)) if student in row]
 
 
 def test_the_page_is_whole_and_holds_no_markup_of_students(busy):
@@ -193,15 +237,17 @@ def test_the_page_is_whole_and_holds_no_markup_of_students(busy):
     for student in (NASTY, "absent", "ben okri", "김민준"):
         assert student in parsed.text
     assert all(link["href"].startswith("#") for link in parsed.all("a")) and not parsed.all("link")
-    assert "http" not in page and "url(" not in page  # nothing from elsewhere
+    assert "://" not in page and "url(" not in page  # nothing from elsewhere
+    (policy,) = [meta["content"] for meta in parsed.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "script-src" not in policy
 
 
 def test_the_page_can_be_read_aloud(busy):
     parsed = Page(class_report.render(read(busy)))
-    assert all(image["alt"] for image in parsed.all("img")) and parsed.all("img")
+    assert all(image["alt"] for image in parsed.all("img")) and len(parsed.all("img")) == 5
     assert f"{FIRST}: 70 to 80 %: 1." in parsed.all("img")[1]["alt"]
     headings = parsed.all("th")
-    assert headings and all(heading["scope"] in ("col", "row") for heading in headings)
+    assert headings and all(heading["scope"] in ("col", "row", "rowgroup") for heading in headings)
     ids = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
     links = [link["href"] for link in parsed.all("a")]
     labels = [section["aria-labelledby"] for section in parsed.all("section")]
