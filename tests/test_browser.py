@@ -72,6 +72,12 @@ def code_cell(page: Page, text: str) -> Locator:
     return page.locator(".jp-CodeCell").filter(has=page.locator(".jp-InputArea", has_text=text))
 
 
+def select(cell: Locator) -> None:
+    """Select a cell, which brings it into view."""
+    cell.locator(".jp-InputPrompt").click()
+    expect(cell).to_be_in_viewport()
+
+
 def write(page: Page, cell: Locator, line: str, text: str) -> None:
     """Type something in place of a line of the cell, whose indentation stays, and run this cell and the next."""
     cell.locator(".cm-line", has_text=line).click()
@@ -80,6 +86,26 @@ def write(page: Page, cell: Locator, line: str, text: str) -> None:
     page.keyboard.type(text)
     for _ in range(2):
         page.keyboard.press("Shift+Enter")
+
+
+def test_complaints_are_found_in_a_log():
+    log = """[I 2026-01-01 10:00:00.000 ServerApp] Serving
+[C 2026-01-01 10:00:00.000 ServerApp]
+[W 2026-01-01 10:00:01.000 ServerApp] The gradebook has no ERROR
+[E 2026-01-01 10:00:02.000 ServerApp] 500 POST
+[Autograde | ERROR] One or more notebooks failed
+[IPKernelApp] WARNING | Kernel is running over TCP
+[IPKernelApp] ERROR | Exception in message handler
+    Traceback (most recent call last):
+[C 2026-01-01 10:00:03.000 ServerApp] received signal 15, stopping
+[C 2026-01-01 10:00:04.000 ServerApp] Bad config"""
+    assert [line.split("] ")[-1] for line in complaints(log)] == [
+        "500 POST",
+        "One or more notebooks failed",
+        "ERROR | Exception in message handler",
+        "    Traceback (most recent call last):",
+        "Bad config",
+    ]
 
 
 # --- The student's way -----------------------------------------------------------------------------------------------
@@ -122,7 +148,7 @@ def work(page: Page, picture: Callable) -> None:
     figure = code_cell(page, "lab.plot_valley(build_sgd)")
     expect(check).to_contain_text("build_sgd is not written yet")
     expect(figure).to_contain_text("The figure appears here once build_sgd works.")
-    answer.locator(".cm-content").click()
+    select(figure)
     picture("unwritten")
 
     write(page, answer, "raise NotImplementedError()", "return torch.optim.SGD(params, lr=lr, momentum=momentum)")
@@ -130,9 +156,10 @@ def work(page: Page, picture: Callable) -> None:
     expect(check).to_contain_text("expected: weight_decay 0.0001")
     expect(check).to_contain_text("found: weight_decay 0")
     expect(check).to_contain_text("hint:")
-    figure.locator(".cm-content").click()
+    select(figure)
     page.keyboard.press("Shift+Enter")
     expect(figure.get_by_role("img")).to_be_visible()
+    select(answer)
     picture("wrong")
 
     right = "return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)"
