@@ -1,76 +1,20 @@
 """The course under nbgrader's own commands, from the release to the exported scores."""
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
 from autograder import specimens
-from tests.conftest import ROOT, set_cell
-
-NOTEBOOK = "1-build-optimizers"
-
-
-class ClassFolder:
-    """A course folder, an exchange and a student's folder, on which nbgrader commands run."""
-
-    def __init__(self, root: Path, exchange: Path, home: Path) -> None:
-        self.root, self.exchange, self.home = root, exchange, home
-        exchange.mkdir(mode=0o777)
-        exchange.chmod(0o777)
-        home.mkdir()
-
-    def nbgrader(self, *arguments: str, cwd: Path | None = None, ok: bool = True, **environment: str) -> str:
-        """Run a command; what it printed."""
-        settings = [f"--Exchange.root={self.exchange}", "--CourseDirectory.course_id=optimizers-course"]
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *arguments, *settings],
-            cwd=cwd or self.root,
-            env={**os.environ, "JUPYTER_DATA_DIR": str(self.home / "jupyter"), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode == 0) is ok, done.stdout
-        return done.stdout
-
-    def hand_in(self, student: str, notebook: nbformat.NotebookNode | bytes) -> None:
-        """Put a submission where ``nbgrader collect`` would."""
-        folder = self.root / "submitted" / student / "optimizers"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{NOTEBOOK}.ipynb"
-        if isinstance(notebook, bytes):
-            path.write_bytes(notebook)
-        else:
-            nbformat.write(notebook, path)
-
-    def scores(self, student: str) -> dict[str, tuple[float | None, bool]]:
-        """Each test cell's automatic score, and whether it needs review."""
-        with Gradebook(f"sqlite:///{self.root / 'gradebook.db'}") as gradebook:
-            submission = gradebook.find_submission_notebook(NOTEBOOK, "optimizers", student)
-            return {grade.name: (grade.auto_score, grade.needs_manual_grade) for grade in submission.grades}
-
-    def feedback(self, student: str) -> str:
-        """The student's feedback page."""
-        self.nbgrader("generate_feedback", "optimizers", "--force", "--student", student)
-        return (self.root / "feedback" / student / "optimizers" / f"{NOTEBOOK}.html").read_text()
+from tests.class_folder import NOTEBOOK, ClassFolder
+from tests.conftest import set_cell
 
 
 @pytest.fixture(scope="module")
 def class_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("nbgrader")
-    root = folder / "course"
-    root.mkdir()
-    shutil.copy(ROOT / "nbgrader_config.py", root)
-    shutil.copytree(ROOT / "source", root / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    course = ClassFolder(root, folder / "exchange", folder / "student")
+    course = ClassFolder(tmp_path_factory.mktemp("nbgrader"))
     course.nbgrader("generate_assignment", "optimizers")
     return course
 

@@ -1,0 +1,66 @@
+"""A class for the tests: a course folder, an exchange and a student's folder, on which nbgrader's commands run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+
+from tests.conftest import ROOT
+
+COURSE_ID = "optimizers-course"
+NOTEBOOK = "1-build-optimizers"
+
+
+class ClassFolder:
+    """A copy of the course that is still to be generated, an exchange, and a student's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.exchange, self.home = folder / "course", folder / "exchange", folder / "student"
+        self.root.mkdir()
+        shutil.copy(ROOT / "nbgrader_config.py", self.root)
+        shutil.copytree(ROOT / "source", self.root / "source", ignore=shutil.ignore_patterns("__pycache__"))
+        self.exchange.mkdir()
+        self.exchange.chmod(0o777)
+        self.home.mkdir()
+
+    def nbgrader(self, *arguments: str, cwd: Path | None = None, ok: bool = True, **environment: str) -> str:
+        """Run a command; what it printed."""
+        settings = [f"--Exchange.root={self.exchange}", f"--CourseDirectory.course_id={COURSE_ID}"]
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *arguments, *settings],
+            cwd=cwd or self.root,
+            env={**os.environ, "JUPYTER_DATA_DIR": str(self.home / "jupyter"), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) is ok, done.stdout
+        return done.stdout
+
+    def hand_in(self, student: str, notebook: nbformat.NotebookNode | bytes) -> None:
+        """Put a submission where ``nbgrader collect`` would."""
+        folder = self.root / "submitted" / student / "optimizers"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{NOTEBOOK}.ipynb"
+        if isinstance(notebook, bytes):
+            path.write_bytes(notebook)
+        else:
+            nbformat.write(notebook, path)
+
+    def scores(self, student: str) -> dict[str, tuple[float | None, bool]]:
+        """Each test cell's automatic score, and whether it needs review."""
+        with Gradebook(f"sqlite:///{self.root / 'gradebook.db'}") as gradebook:
+            submission = gradebook.find_submission_notebook(NOTEBOOK, "optimizers", student)
+            return {grade.name: (grade.auto_score, grade.needs_manual_grade) for grade in submission.grades}
+
+    def feedback(self, student: str) -> str:
+        """The student's feedback page."""
+        self.nbgrader("generate_feedback", "optimizers", "--force", "--student", student)
+        return (self.root / "feedback" / student / "optimizers" / f"{NOTEBOOK}.html").read_text()
