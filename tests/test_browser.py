@@ -197,11 +197,10 @@ def read_feedback(page: Page, picture: Callable) -> None:
     picture("feedback-fetched")
     page.locator(".jp-DirListing-item", has_text=f"{NOTEBOOK}.html").dblclick()
     feedback = page.frame_locator("iframe")
-    expect(feedback.locator("body")).to_contain_text("build_sgd: 3 of 3 points")
-    expect(feedback.locator("body")).to_contain_text("build_adam: 0 of 3 points")
+    expect(feedback.locator("body")).to_contain_text("3 of 12 points")
     expect(feedback.locator("body")).to_contain_text("build_adam is not written yet")
     picture("feedback")
-    feedback.get_by_text("build_adam: 0 of 3 points").scroll_into_view_if_needed()
+    feedback.get_by_text("build_adam is not written yet").first.scroll_into_view_if_needed()
     picture("feedback-checks")
 
 
