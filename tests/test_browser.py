@@ -176,6 +176,7 @@ def validate(page: Page, picture: Callable) -> None:
     for name in ("build_adam", "build_adamw", "decay_pull"):
         expect(dialog).to_contain_text(f"{name} is not written yet")
     expect(dialog).not_to_contain_text("build_sgd")
+    expect(dialog).not_to_contain_text("lab_checks.py")
     picture("validated")
     dialog.get_by_role("button", name="Ok").click()
 

@@ -20,6 +20,10 @@ import lab_record
 class ChecksFailed(Exception):
     """Raised under nbgrader's Validate button when a public check has not passed."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the report alone: IPython asks for this, and no line of this file would help a student."""
+        return [str(self)]
+
 
 class Wrong(Exception):
     """A public check found something other than it expected."""
