@@ -36,7 +36,15 @@ c.GenerateFeedback.preprocessors = ["autograder.feedback_page.GetPoints"]
 
 # The executed solutions are committed: leave out what changes at every run.
 c.Execute.record_timing = False
-c.Execute.coalesce_streams = True  # a busy machine would cut a text in two
+c.GenerateSolution.preprocessors = [
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.LockCells",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.Execute",
+    "nbconvert.preprocessors.CoalesceStreamsPreprocessor",
+]
+c.CoalesceStreamsPreprocessor.enabled = True  # a busy machine cuts a text in two
 
 # A cell of the solutions may take long on a busy machine.
 c.Execute.timeout = 300

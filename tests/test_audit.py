@@ -4,10 +4,11 @@ import ast
 import dataclasses
 import shutil
 
+import nbformat
 import pytest
 
 from autograder import audit, specimens
-from autograder.build import stale_files
+from autograder.build import run_nbgrader, stale_files
 from autograder.course import GRADERS, Course
 from tests.conftest import ROOT, SUBMISSIONS
 
@@ -104,3 +105,23 @@ def test_a_stale_release_is_noticed(course_copy):
         shutil.copytree(ROOT / folder, course_copy / folder)
     (course_copy / "assignments" / "optimizers" / "lab.py").write_text("stale")
     assert [str(path) for path in stale_files(Course(course_copy))] == ["assignments/optimizers/lab.py"]
+
+
+TWO_MESSAGES = """
+import time
+for text in "one", "two":
+    print(text, flush=True)
+    time.sleep(0.3)  # ipykernel sends what there is every 0.2 s
+"""
+
+
+@pytest.mark.slow
+def test_a_text_that_arrives_in_two_messages_is_one_text_of_the_solution(course_copy):
+    shutil.rmtree(course_copy / "source")
+    source = course_copy / "source" / "slow" / "slow.ipynb"
+    source.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TWO_MESSAGES)]), source)
+    for command in ("generate_assignment", "generate_solution"):
+        run_nbgrader(course_copy, command, "slow")
+    (cell,) = nbformat.read(course_copy / "solutions" / "slow" / "slow.ipynb", as_version=4).cells
+    assert [output.text for output in cell.outputs] == ["one\ntwo\n"]
