@@ -21,6 +21,7 @@ from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib import pyplot
 from traitlets import Type
 from traitlets.config import Config
 
@@ -209,6 +210,7 @@ def make_kernel() -> Kernel:
     errors = [output for output in outputs if isinstance(output, wire.Error)]
     if errors:
         raise RuntimeError("the warm-up failed:\n" + "\n".join(errors[0].traceback))
+    pyplot.uninstall_repl_displayhook()  # it draws each figure for nobody, before the inline backend draws it
     kernel.execution_count = 1
     return kernel
 
