@@ -158,6 +158,7 @@ def environment(home: str) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # a student's own threads must not spin on cores that grade others
         "CUDA_VISIBLE_DEVICES": "",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPTIMIZERS_PROGRESS": "",  # a submission is no practice: lab.check keeps no record

@@ -6,6 +6,7 @@ notebook compute with 1, 2 or 4 threads; so models, data and rounding are new ea
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -57,6 +58,7 @@ def run(number: int) -> tuple[int, int, list[str]]:
 def main(runs: int) -> None:
     """Run, and print what was rejected."""
     rejected, graded = [], 0
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # more threads than cores: those that wait must not spin
     with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as executor:
         for _, count, lost in progress(executor.map(run, range(1, runs + 1)), runs, "Runs"):
             graded += count
