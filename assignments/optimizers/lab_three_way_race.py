@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+import sys
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
+from tqdm import tqdm
 
 from lab_checks import CannotRun, Wrong, public_check
 
-Item = TypeVar("Item")
 Curves = dict[str, list[float]]
 
 # --- Problems --------------------------------------------------------------------------------------------------------
@@ -54,22 +53,6 @@ def shallow_classifier(seed: int = 0) -> nn.Linear:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Linear(2, 3)
-
-
-def track(items: Sequence[Item], patience: float = 5.0) -> Iterator[Item]:
-    """Yield the items; if that takes longer than ``patience`` seconds, show how many are done."""
-    started = shown = time.monotonic()
-    width = 0
-    for done, item in enumerate(items):
-        now = time.monotonic()
-        if now - started > patience and now - shown > 0.5:
-            text = f"{done} of {len(items)} done, {now - started:.0f} s"
-            width = max(width, len(text))
-            print(f"\r{text:{width}}", end="", flush=True)
-            shown = now
-        yield item
-    if width:
-        print(f"\r{'':{width}}\r", end="", flush=True)
 
 
 # --- Public checks ---------------------------------------------------------------------------------------------------
@@ -501,7 +484,7 @@ def plot_tuning(train: Callable, tune_sgd: Callable | None = None, hidden_layers
     try:
         best = tune_sgd(model, *data, list(rates["SGD"])) if tune_sgd else None
         runs = [(name, rate) for name in rates for rate in rates[name]]
-        for name, rate in track(runs):
+        for name, rate in tqdm(runs, "training", file=sys.stdout, leave=False):
             own = copy.deepcopy(model)
             settings = {"momentum": 0.9} if name == "SGD" else {}
             optimizer = getattr(torch.optim, name)(own.parameters(), lr=rate, **settings)

@@ -19,7 +19,6 @@ from lab_three_way_race import (
     plot_tuning,
     shallow_classifier,
     spirals,
-    track,
 )
 
 __all__ = [
@@ -42,5 +41,4 @@ __all__ = [
     "shallow_classifier",
     "show_groups",
     "spirals",
-    "track",
 ]
