@@ -34,7 +34,8 @@ def index_of(notebook, name):
         ('{"ö": 1}'.encode("latin-1"), "is not JSON"),
         (b'{"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
         (b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
-        (b'{"nbformat": 4, "metadata": {"a": ' + b"[" * 900 + b"]" * 900 + b'}, "cells": []}', "damaged notebook"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}", "damaged notebook"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"{}," * 200_000 + b"{}]}", "too many for a notebook"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]}', "damaged notebook"),
     ],
 )
