@@ -476,10 +476,16 @@ def test_race_leaves_the_model(student):
         model = make_problem(kind, seed).copy()
         model.train(kind != "residual")  # whose copies may be in either mode: its output is the same
         curves = race(student, make_problem(kind, seed), 5, model)
-        for racer in RACERS:  # leaving everything as it was is no merit of a race that is not run
-            numbers = as_numbers(curve_of(curves, racer), 5, f"the curve of {racer}")
-            assert len(set(numbers)) > 1, f"expected the loss of {racer} to change in a race, found one value"
+        # leaving everything as it was is no merit of a race that is not run; keys are another check's business
+        assert len(losses_in(curves)) > 1, "expected the losses of a race, found none"
         expect_as_it_was(student, model)
+
+
+def losses_in(curves: dict) -> set[float]:
+    """Every number in a race, in whatever container and under whatever key."""
+    found = [loss for curve in curves.values() for loss in (curve if isinstance(curve, (list, tuple)) else [curve])]
+    found = [loss.item() if isinstance(loss, torch.Tensor) and loss.numel() == 1 else loss for loss in found]
+    return {loss for loss in found if type(loss) is float}
 
 
 def expect_as_it_was(student, model: nn.Module) -> None:
