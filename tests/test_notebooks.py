@@ -49,6 +49,15 @@ def test_what_is_no_notebook_says_why_and_what_to_do(tmp_path, content, message)
     assert "ubmit again" in str(raised.value)
 
 
+def test_the_reason_commands_no_terminal(tmp_path):
+    path = tmp_path / "1-build-optimizers.ipynb"
+    path.write_text(json.dumps({"nbformat": "\x1b[31m" + "4" * 10_000, "metadata": {}, "cells": []}))
+    with pytest.raises(UnreadableNotebook, match="damaged") as raised:
+        notebooks.read(path)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 1000
+
+
 def test_the_exercise_is_found_by_name_or_by_its_cells(course, solution, exercise, tmp_path):
     assert (
         notebooks.find_exercise(tmp_path / "1-build-optimizers.ipynb", nbformat.v4.new_notebook(), course.exercises)
