@@ -34,6 +34,10 @@ c.Autograde.autograde_preprocessors = [
 c.GenerateFeedback.exporter_class = "autograder.feedback_page.FeedbackExporter"
 c.GenerateFeedback.preprocessors = ["autograder.feedback_page.GetPoints"]
 
+# The formgrader shows what students wrote: as text, and never as markup that runs with the instructor's rights.
+c.HTMLExporter.filters = {"markdown2html": "autograder.harmless.in_formgrader"}
+c.HTMLExporter.raw_mimetypes = []
+
 # The executed solutions are committed: leave out what changes at every run.
 c.Execute.record_timing = False
 c.GenerateSolution.preprocessors = [

@@ -77,7 +77,7 @@ class Class:
         """What each student has handed in."""
         keys = {name: store.exercise_key(exercise, unsafe) for name, exercise in self._exercises.items()}
         self._keys = {
-            s: store.key_of(s.path.read_bytes(), keys[s.exercise])
+            s: store.key_of(notebooks.identity(s.path), keys[s.exercise])
             for handed_in in self.students.values()
             for s in handed_in
         }
@@ -140,7 +140,7 @@ class Class:
         work = functools.partial(
             grade_submission, root=self._course.root, graders=self._course.graders, unsafe=self._unsafe
         )
-        for place, graded in run_all(work, [(s.path.resolve(), s.exercise) for s in todo], workers, dask):
+        for place, graded in run_all(work, [(s.path.absolute(), s.exercise) for s in todo], workers, dask):
             self._store.put(self._keys[todo[place]], graded)
             yield todo[place], graded.grade
 

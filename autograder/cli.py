@@ -54,7 +54,7 @@ def grade(
         root = Course.find(course).root
         files = batch.find_notebooks(paths)
         work = functools.partial(batch.grade_one, root=root, unsafe=unsafe)
-        places = [path.resolve() for path in files] if dask else files  # a cluster's workers start elsewhere
+        places = [path.absolute() for path in files] if dask else files  # a cluster's workers start elsewhere
         results = batch.in_order(batch.run_all(work, places, workers, dask))
         grades = []
         for result in report.progress(results, len(files), "Grading"):
@@ -99,13 +99,14 @@ def autograde(
     from autograder.batch import LostWorkers
     from autograder.confinement import NoSandboxError
     from autograder.course import Course, CourseError
+    from autograder.results import printable
 
     try:
         with Class(Course.find(course), assignment, unsafe) as found:
             todo = found.todo(force)
             for submission, grade in report.grading_progress(found.grade(todo, workers, dask), len(todo)):
                 if grade.status == "needs_review":
-                    click.echo(f"{submission} needs review: {grade.reason}", err=True)
+                    click.echo(printable(f"{submission} needs review: {grade.reason}"), err=True)
             changes = found.changes()
             report.print_changes(changes)
             if any(change.lowers for change in changes) and not yes and sys.stdin.isatty():
@@ -152,6 +153,7 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
     from autograder import class_report, lms
     from autograder.class_results import read_class
     from autograder.course import Course, CourseError
+    from autograder.results import printable
 
     try:
         found = Course.find(course)
@@ -169,7 +171,7 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
         path.write_text(text, encoding="utf-8", newline="")
         click.echo(f"wrote {path}")
     for student, exercise, reason in results.needs_review:
-        click.echo(f"{student}/{exercise} needs review: {reason}", err=True)
+        click.echo(printable(f"{student}/{exercise} needs review: {reason}"), err=True)
 
 
 @main.command()

@@ -102,7 +102,8 @@ def begin(converter: Autograde) -> None:
         unfinished = [exercise for exercise in ours if not _holds_grade(done / f"{exercise.name}.ipynb")]
         try:
             new, old = coursedir.get_existing_timestamp(folder), coursedir.get_existing_timestamp(str(done))
-        except (AttributeError, ValueError):  # no time at all: nbgrader refuses this submission, and goes on
+        except (ArithmeticError, AttributeError, OSError, ValueError):  # no time at all
+            # nbgrader refuses this submission, and goes on
             forget(coursedir.db_url, names["student"], ours)
             continue
         if new and not old:

@@ -82,9 +82,9 @@ def print_class(found: Class, graded: int, written: int, console: Console | None
         f"{len(found.needs_review)} submissions need review."
     )
     for submission, reason in found.needs_review.items():
-        console.print(Text(f"  {submission}: {reason}"))
+        console.print(Text(printable(f"  {submission}: {reason}")))
     for student, reason in found.failed.items():
-        console.print(Text(f"  {student} could not be written: {reason.strip().splitlines()[-1]}"))
+        console.print(Text(printable(f"  {student} could not be written: {reason.strip().splitlines()[-1]}")))
 
 
 def print_grades(grades: Sequence[Grade], console: Console | None = None) -> None:
@@ -92,7 +92,7 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None) -> Non
     console = console or Console()
     folder, names = _shorten([grade.submission for grade in grades])
     if folder:
-        console.print(Text(f"in {folder}:"))
+        console.print(Text(printable(f"in {folder}:")))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("submission", overflow="fold")
     table.add_column("exercise")

@@ -10,7 +10,6 @@ import contextlib
 import io
 import os
 import pickle
-import shutil
 import signal
 import socket
 import subprocess
@@ -31,11 +30,15 @@ _from_zygote = msgspec.msgpack.Decoder(wire.FromZygote)
 _cell_done = msgspec.msgpack.Decoder(wire.CellDone)
 _forked = msgspec.msgpack.Decoder(wire.Forked)
 _from_call = msgspec.msgpack.Decoder(wire.FromCall)
+_encoder = msgspec.msgpack.Encoder()
 
 WARM_UP_SECONDS = 300
 ZYGOTE_SECONDS = 60
 FORK_SECONDS = 30
 MAX_RESTARTS = 5
+MAX_SHOWN = 32 * 2**20
+"""Bytes that all cells of a notebook may display together: what comes of them is kept, written and shown."""
+_TOO_MUCH = wire.Stream("stderr", "[not shown: this notebook displays too much]\n")
 
 
 class SandboxError(Exception):
@@ -111,7 +114,7 @@ class Sandbox:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._log.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove(self._scratch)
 
     @property
     def alive(self) -> bool:
@@ -180,7 +183,7 @@ class Sandbox:
             else:
                 assert isinstance(answer, wire.Ended), answer
                 status = answer.status
-                shutil.rmtree(os.path.join(self._scratch, str(due)), ignore_errors=True)
+                remove(os.path.join(self._scratch, str(due)))
         return status
 
     def _tell(self, message: wire.ToZygote, fd: int | None = None) -> None:
@@ -202,6 +205,26 @@ class Sandbox:
             return ""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-4000:]
+
+
+def remove(folder: str) -> None:
+    """Remove what a student has filled, however deep it is and without following a link. What is in use stays.
+
+    Each folder is moved up beside the first one, so that nothing here is as deep as the student's folders.
+    """
+    places, moved = [folder], 0
+    with contextlib.suppress(OSError):
+        while places:
+            place = places.pop()
+            for entry in list(os.scandir(place)):
+                if entry.is_dir(follow_symlinks=False):
+                    os.chmod(entry.path, 0o700)
+                    moved += 1
+                    places.append(f"{folder}-{moved}")
+                    os.rename(entry.path, places[-1])
+                else:
+                    os.unlink(entry.path)
+            os.rmdir(place)
 
 
 @dataclass
@@ -270,14 +293,16 @@ class Guest:
     def _receive_outputs(self) -> bool:
         """Whether all cells ran; if not, the one to blame is in ``_faults`` and the process is dead."""
         assert self._channel is not None
-        self._outputs = []
+        self._outputs, shown = [], 0
         for index in range(len(self.cells)):
             try:
                 done = wire.receive(self._channel, _cell_done, self.at_most(self.limits.wall(self.limits.cell)))
             except wire.WireError as error:
                 self._faults[index] = self._explain(error, self.limits.cell)
                 return False
-            self._outputs.append([_stopped(self._faults[index])] if index in self._faults else done.outputs)
+            shown += len(_encoder.encode(done.outputs))
+            outputs = done.outputs if shown <= MAX_SHOWN else [_TOO_MUCH]
+            self._outputs.append([_stopped(self._faults[index])] if index in self._faults else outputs)
         return True
 
     def end(self) -> int | None:
@@ -328,7 +353,8 @@ class Guest:
             if status is None or status == 0:
                 return "It ended the Python process."
             if status < 0:
-                return f"It ended the Python process with signal {-status} ({signal.Signals(-status).name})."
+                names = [f" ({known.name})" for known in signal.Signals if known == -status]  # not all have one
+                return f"It ended the Python process with signal {-status}{''.join(names)}."
             return f"It ended the Python process with exit code {status}."
         self.end()
         return "It interfered with the grader's connection."

@@ -172,9 +172,11 @@ def look_at(student: Student, sent: object) -> Any:
     """An object that a call was given, as it is in the Guest now: a ModuleDescription, for instance."""
     index = next(index for index, known in enumerate(student._sent) if known is sent)
     answer = student._fork.look(index)
-    if not isinstance(answer, wire.Returned):
-        raise StudentFault("The notebook sent something that is not a result.")
-    return rebuild(answer.value, student._sent)
+    found = rebuild(answer.value, student._sent) if isinstance(answer, wire.Returned) else None
+    for kind, description in ((torch.nn.Module, ModuleDescription), (NewAxes, AxesDescription)):
+        if isinstance(sent, kind) and not isinstance(found, description):  # no honest Guest says this
+            raise StudentFault("The notebook sent something that is not a result.")
+    return found
 
 
 def show_curves(student: Student, found: object, reference: dict[str, list[float]]) -> None:

@@ -7,8 +7,13 @@ import sys
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbconvert.exporters import HTMLExporter
+from nbgrader.server_extensions.formgrader import handlers
+from traitlets.config import PyFileConfigLoader
 
-from autograder import specimens
+from autograder import notebooks, specimens, wire
+from autograder.sandbox import MAX_SHOWN
 from tests.conftest import ROOT
 
 NAME = "1-build-optimizers.ipynb"
@@ -88,6 +93,70 @@ def test_answers_that_are_renamed_duplicated_and_retyped_earn_no_more(grader, co
     wrong.metadata.nbgrader.update(points=1000, grade=True, cell_type="markdown")
     notebook.cells += [wrong, wrong]
     assert grader.grade_file(write(folder, notebook), course.exercises).score == 9
+
+
+@pytest.mark.parametrize("leaf", ["{}," * 3_000_000 + "{}", "[" * 700 + "]" * 700, '"</script><script>"'])
+@pytest.mark.parametrize("place", ["notebook", "cell", "label", "output"])
+def test_what_no_grader_reads_is_dropped_before_it_costs_anything(exercise, folder, leaf, place):
+    """nbformat would take minutes and all the memory for millions of parts, in the process that grades."""
+    notebook = json.loads(nbformat.writes(lean(exercise)))
+    cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {}}]
+    holders = {"notebook": notebook["metadata"], "cell": cell["metadata"]}
+    holders |= {"label": cell["metadata"]["nbgrader"], "output": cell["outputs"][0]["data"]}
+    holders[place]["autograder"] = "EVIL"
+    path = folder / NAME
+    path.write_text(json.dumps(notebook).replace('"EVIL"', f"[{leaf}]"))
+    read = notebooks.read(path)
+    assert "autograder" not in repr(read)
+    assert notebooks.oddities(read, exercise) == []
+
+
+def test_outputs_of_many_cells_are_bounded_together(grader, exercise):
+    """Each is within the limits of a message; together they would fill the memory of the process that grades."""
+    notebook = lean(exercise)
+    source = """
+from autograder import wire
+from autograder.guest.kernel import OUTPUTS
+OUTPUTS.items = [wire.Display(False, "", bytes(2 * 2**20))] * 7
+"""
+    notebook.cells += [nbformat.v4.new_code_cell(source) for _ in range(8)]
+    graded = grader.grade_notebook(notebook, exercise, "many outputs")
+    assert graded.grade.score == 12
+    size = sum(
+        len(output.png or b"")
+        for outputs in graded.outputs.values()
+        for output in outputs
+        if isinstance(output, wire.Display)
+    )
+    assert 0 < size <= MAX_SHOWN
+
+
+def test_the_formgrader_runs_no_script_of_a_student():
+    """A script on the instructor's page could give any points, with the instructor's rights."""
+    config = PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config()
+    config.HTMLExporter.template_name = "formgrade"  # as the formgrader makes its exporter
+    config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+    notebook = nbformat.v4.new_notebook()
+    evil = "**bold** <script>alert(1)</script> <img src=x onerror=alert(1)> [a](javascript:alert(1)) ![b](attachment:c)"
+    text, raw = nbformat.v4.new_markdown_cell(evil), nbformat.v4.new_raw_cell(evil)
+    text.attachments = {"c": {"image/png": '"><script>alert(1)</script>'}}
+    output = nbformat.v4.new_output("error", ename=evil, evalue=evil, traceback=[evil])
+    code = nbformat.v4.new_code_cell(evil, outputs=[output, nbformat.v4.new_output("stream", text=evil)])
+    for place, cell in enumerate((text, raw, code)):
+        label = {"grade_id": f"c{place}", "grade": True, "solution": True, "task": False, "locked": False, "points": 1}
+        cell.metadata.nbgrader = {**label, "schema_version": 3, "cell_type": cell.cell_type}
+        notebook.cells += [cell, nbformat.from_dict({**cell, "metadata": {"tags": ['"><script>']}, "id": f"i{place}"})]
+    names = {"student": "ann", "first_name": "", "last_name": "", "submission_id": "s", "assignment_id": "a"}
+    page, _ = HTMLExporter(config=config).from_notebook_node(
+        notebook, {**names, "notebook_id": "n", "index": 0, "total": 1, "base_url": "/"}
+    )
+    shown = BeautifulSoup(page, "html.parser")
+    assert shown.find("strong", string="bold")
+    assert "alert" in shown.get_text()
+    assert not any("alert" in script.get_text() for script in shown.find_all("script"))
+    attributes = [str(value) for tag in shown.find_all() for name, value in tag.attrs.items() if name != "alt"]
+    assert not [value for value in attributes if value.startswith("javascript:") or value == "alert(1)"]
 
 
 EVIL = "import os\nopen({marker!r}, 'w').close()\n"

@@ -131,6 +131,23 @@ def test_equal_notebooks_are_graded_once(root, exercise):
     assert all(written[("ben", *place[1:])] == score for place, score in written.items())
 
 
+def test_a_link_and_a_file_without_end_have_no_grade_of_another(root, exercise):
+    """Neither is read for its key: what a link leads to may have been graded before."""
+    solution = hand_in(root, "ann", short(exercise))
+    with Class(Course(root), "optimizers") as found:
+        assert [grade.reason for _, grade in found.grade(found.todo(), workers=1)] == [None]
+    for student in ("bob", "cy"):
+        hand_in(root, student, b"").unlink()
+    (root / "submitted" / "bob" / "optimizers" / f"{NOTEBOOK}.ipynb").symlink_to(solution)
+    with open(root / "submitted" / "cy" / "optimizers" / f"{NOTEBOOK}.ipynb", "wb") as file:
+        file.truncate(2**40)
+    with Class(Course(root), "optimizers") as found:
+        assert sorted(submission.student for submission in found.todo()) == ["bob", "cy"]
+        grades = {submission.student: grade for submission, grade in found.grade(found.todo(), workers=1)}
+    assert {student: grade.status for student, grade in grades.items()} == {"bob": "needs_review", "cy": "needs_review"}
+    assert "is a link" in grades["bob"].reason
+
+
 def test_a_mended_grader_regrades_only_its_exercise_and_lists_what_changes(root, exercise, course, tmp_path):
     second = course.exercises["2-decay-groups"]
     hand_in(root, "ada", short(exercise))

@@ -233,13 +233,14 @@ def test_a_full_disk_under_the_gradebook_leaves_no_score(a_class, fake, monkeypa
     succeed(a_class)
 
 
-def test_a_timestamp_that_is_none_stops_only_its_own_submission(a_class, fake):
+@pytest.mark.parametrize("text", ["yesterday, I think", "9" * 30, "2027-01-01 00:00:00 " + "9" * 30])
+def test_a_timestamp_that_is_none_stops_only_its_own_submission(a_class, fake, text):
     succeed(a_class)
     for student in kill_autograde.STUDENTS:
         a_class.hand_in(student)
     stamp = a_class.root / "submitted" / "ada" / "optimizers" / "timestamp.txt"
     right = stamp.read_text()
-    stamp.write_text("yesterday, I think")
+    stamp.write_text(text)
     fail(a_class)
     assert a_class.scores("ada") == REVIEW
     assert [problem for problem in a_class.problems(ended=True) if not problem.startswith("ada/")] == []

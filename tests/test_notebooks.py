@@ -34,7 +34,8 @@ def index_of(notebook, name):
         ('{"ö": 1}'.encode("latin-1"), "is not JSON"),
         (b'{"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
         (b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
-        (b'{"nbformat": 4, "metadata": {"a": ' + b"[" * 900 + b"]" * 900 + b'}, "cells": []}', "damaged notebook"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}", "damaged notebook"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"{}," * 200_000 + b"{}]}", "too many for a notebook"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]}', "damaged notebook"),
     ],
 )
@@ -46,6 +47,15 @@ def test_what_is_no_notebook_says_why_and_what_to_do(tmp_path, content, message)
         notebooks.read(path)
     assert "1-build-optimizers.ipynb" in str(raised.value)
     assert "ubmit again" in str(raised.value)
+
+
+def test_the_reason_commands_no_terminal(tmp_path):
+    path = tmp_path / "1-build-optimizers.ipynb"
+    path.write_text(json.dumps({"nbformat": "\x1b[31m" + "4" * 10_000, "metadata": {}, "cells": []}))
+    with pytest.raises(UnreadableNotebook, match="damaged") as raised:
+        notebooks.read(path)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 1000
 
 
 def test_the_exercise_is_found_by_name_or_by_its_cells(course, solution, exercise, tmp_path):

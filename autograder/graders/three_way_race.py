@@ -475,8 +475,17 @@ def test_race_leaves_the_model(student):
     for kind, seed in (("tanh", 27), ("residual", 28), ("batch norm", 29)):
         model = make_problem(kind, seed).copy()
         model.train(kind != "residual")  # whose copies may be in either mode: its output is the same
-        race(student, make_problem(kind, seed), 5, model)
+        curves = race(student, make_problem(kind, seed), 5, model)
+        # leaving everything as it was is no merit of a race that is not run; keys are another check's business
+        assert len(losses_in(curves)) > 1, "expected the losses of a race, found none"
         expect_as_it_was(student, model)
+
+
+def losses_in(curves: dict) -> set[float]:
+    """Every number in a race, in whatever container and under whatever key."""
+    found = [loss for curve in curves.values() for loss in (curve if isinstance(curve, (list, tuple)) else [curve])]
+    found = [loss.item() if isinstance(loss, torch.Tensor) and loss.numel() == 1 else loss for loss in found]
+    return {loss for loss in found if type(loss) is float}
 
 
 def expect_as_it_was(student, model: nn.Module) -> None:
@@ -746,7 +755,7 @@ def test_tune_settings(student):
 def test_tune_ignores_diverged_runs(student):
     """A run that diverged never wins, wherever it stands in lrs."""
     problem = make_problem("no activation", 0, torch.float32)
-    for lrs in ([1000.0, 0.0005, 0.002], [0.0005, 1000.0, 0.002, 0.001], (0.002, 0.0005, 1e6)):
+    for lrs in ([0.0005, 1000.0], [1000.0, 0.0005, 0.002], [0.0005, 1000.0, 0.002, 0.001], (0.002, 0.0005, 1e6)):
         expect_best(student, problem, lrs, 10)
 
 

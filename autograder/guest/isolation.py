@@ -112,7 +112,6 @@ class Landlocked:
 
         directory = os.path.join(self.scratch, str(os.getpid()))
         os.mkdir(directory, 0o700)
-        os.setsid()
         sandlock.confine(sandlock.Sandbox(fs_readable=self.readable, fs_writable=[directory, "/dev/null"]))
         drop_capabilities()
         syscalls.forbid(metadata=True)
@@ -142,7 +141,6 @@ class Unconfined:
         """Call in the Guest; returns its directory."""
         directory = os.path.join(self.scratch, str(os.getpid()))
         os.mkdir(directory, 0o700)
-        os.setsid()
         return directory
 
     def end(self, guest: int) -> None:

@@ -103,6 +103,7 @@ def _become_guest(fd: int, kernel: Kernel, isolated: isolation.Isolation) -> Non
     try:
         os.dup2(fd, 3, inheritable=False)
         os.closerange(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        os.setsid()  # a signal to its own process group must not reach the Zygote, whatever namespace it is in
         null = os.open(os.devnull, os.O_RDWR)
         directory = isolated.enter()
         os.chdir(directory)

@@ -116,6 +116,14 @@ for number in range(3000):
 with open("sparse", "wb") as file:
     file.truncate(2**40)
 
+# %% Folders deeper than Python can follow holds="contained"
+import os
+
+for _ in range(3000):
+    os.mkdir("d", 0o700)
+    os.chdir("d")
+os.mkdir("closed", 0)
+
 # %% A flood of output holds="contained"
 while True:
     print("x" * 100_000)

@@ -31,6 +31,34 @@ def build_sgd(*args, **kwargs):
     os.kill(os.getppid() or 1, 9)
 
 
+# %% A signal to the own process group, which reaches past a namespace holds="contained"
+import os
+
+os.kill(0, 19)
+os.killpg(os.getpgrp(), 9)
+os.kill(0, 9)
+
+# %% A call kills its process group holds="contained"
+import os
+
+
+def build_sgd(*args, **kwargs):
+    os.kill(0, 9)
+
+
+build_adam = build_sgd
+
+# %% A signal that has no name ends the process, in a cell and in a call holds="contained"
+import os
+import signal
+
+
+def build_sgd(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGRTMIN + 3)
+
+
+os.kill(os.getpid(), signal.SIGRTMIN + 1)
+
 # %% Every descriptor of a process is signalled and stopped holds="contained"
 import ctypes
 import os

@@ -354,3 +354,42 @@ def build_sgd(*args, **kwargs):
 build_sgd.__signature__ = property(lambda self: 1 / 0)
 build_sgd.__wrapped__ = build_sgd
 build_sgd.__name__ = "x" * 10_000
+
+# %% An optimizer with no group to complain about holds="no gain" exercise="3-learning-rate-groups"
+import torch
+
+
+def build_finetune_adamw(model, head_name, *args, **kwargs):
+    optimizer = torch.optim.Adam(model.parameters())
+    optimizer.param_groups.clear()
+    return optimizer
+
+
+# %% A class is called like a module of torch, to make the check itself fail holds="no gain" exercise="3-learning-rate-groups"
+import torch
+
+
+class lr_scheduler(torch.optim.Adam):
+    pass
+
+
+def build_finetune_adamw(model, head_name, *args, **kwargs):
+    return lr_scheduler(model.parameters(), betas=(0.5, 0.6), weight_decay=1.0)
+
+
+# %% An optimizer that refuses the parameters of the check holds="no gain" exercise="3-learning-rate-groups"
+import torch
+
+
+def build_finetune_adamw(model, head_name, *args, **kwargs):
+    return torch.optim.Muon([torch.zeros(2, 2)])
+
+
+# %% A race that nobody runs leaves the model alone holds="no gain" exercise="4-three-way-race"
+def three_way_race(model, X, y, steps=100):
+    return {name: (0.0,) * steps for name in ("SGD", "Adam", "AdamW")}
+
+
+# %% The rate in the middle always wins holds="no gain" exercise="4-three-way-race"
+def tune_sgd(model, X, y, lrs, steps=100):
+    return sorted(lrs)[len(lrs) // 2]
