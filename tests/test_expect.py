@@ -47,6 +47,8 @@ def test_every_value_is_told_in_a_few_words(value, told):
         (None, 0.0, False),
         (float("nan"), 0.0, False),
         (0.1 + 1e-9, 0.1, True),
+        (-0.0, 0.0, True),
+        (1e-15, 0.0, False),
     ],
 )
 def test_options_are_compared_as_numbers(found, wanted, answer):

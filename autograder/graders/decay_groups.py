@@ -128,6 +128,12 @@ def make_biasless() -> nn.Module:
 
 
 @functools.cache
+def make_vector() -> nn.Module:
+    """A model in which nothing decays."""
+    return tree(shift=tree(bias=(3,)))
+
+
+@functools.cache
 def make_real() -> dict[str, nn.Module]:
     """Models of torchvision, with few and narrow layers."""
     with torch.device("meta"):
@@ -152,6 +158,7 @@ def make_zoo() -> nn.Module:
                 "attention": nn.MultiheadAttention(8, 2, kdim=6, vdim=4, add_bias_kv=True),
                 "pair": nn.Bilinear(2, 3, 4),
                 "up": nn.ConvTranspose1d(2, 3, 4),
+                "scale": nn.Linear(1, 1, bias=False),
             }
         )
 
@@ -168,7 +175,7 @@ def make_transformer() -> nn.Module:
 def make_raw() -> nn.Module:
     """Parameters that a model holds directly, beside its layers."""
     part = tree(relative_position_bias_table=(5, 2), class_token=(1, 1, 3), query=nn.Linear(3, 3), norm_mix=(3, 3))
-    tables = tree(pos_embedding=(1, 4, 3), embedding=(4, 2), embeddings_of_rows=(4, 3))
+    tables = tree(pos_embedding=(1, 4, 3), embedding=(4, 2), embeddings_of_rows=(4, 3), Bias=(4, 3), pos_mix=(3, 3))
     return tree(mask_token=(1, 3), embed_in=(3, 3), tables=tables, pos_embedding=(1, 5, 3), attn=part)
 
 
@@ -207,11 +214,16 @@ def make_shared() -> nn.Module:
 @functools.cache
 def make_norms() -> tuple[nn.Module, ...]:
     """Normalisation layers whose parameters have several dimensions."""
+    vectors = [nn.BatchNorm1d(2), nn.BatchNorm3d(2), nn.SyncBatchNorm(2), nn.GroupNorm(1, 2)]
+    vectors += [nn.InstanceNorm1d(2), nn.InstanceNorm2d(2), nn.InstanceNorm3d(2)]
+    for layer in vectors:
+        layer.gains = nn.Parameter(torch.ones(3, 2))  # one that a layer of this type holds, too
     return (
         tree(
             ln=nn.LayerNorm((2, 3)),
             tail=nn.Sequential(nn.Conv1d(2, 2, 1), nn.RMSNorm((2, 3)), layers.Standardize((2, 3))),
             cond=layers.ClassConditional(3, 2),
+            others=nn.Sequential(*vectors),
         ),
         nn.LayerNorm((2, 3)),
     )
@@ -245,6 +257,7 @@ def make_misleading() -> nn.Module:
         embedding=nn.Conv1d(2, 3, 1),
         patches=layers.PatchEmbedding(3, 4, 2),
         unit=layers.NormalizedLinear(4, 2),
+        codes=layers.Codebook(4, 3),
         adaptive=layers.Adaptive(3),
         table=layers.Factorized(5, 2, 4),
     )
@@ -509,7 +522,7 @@ def told(value: object) -> str:
     """A setting in a few words."""
     if isinstance(value, torch.Tensor):
         return f"{value.item():.6g}" if value.numel() == 1 and value.device.type == "cpu" else "a tensor"
-    return word(value)
+    return tell(value) if isinstance(value, tuple) else word(value)
 
 
 SETTINGS = ({"lr": 0.0037, "weight_decay": 0.21}, {"lr": 0.5, "weight_decay": 0.0}, {"lr": 2e-5, "weight_decay": 3.0})
@@ -528,7 +541,7 @@ def test_grouped_class(student):
 @check("test_build_grouped_adamw", 0.5, "You have a function that makes the two lists. Which of them comes first?")
 def test_grouped_groups(student):
     """Group 0 holds what decays, group 1 what does not."""
-    for model in (make_transformer(), make_dense(), make_biasless()):
+    for model in (make_transformer(), make_dense(), make_biasless(), make_vector()):
         expect_groups(build(student, model), model)
 
 

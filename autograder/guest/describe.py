@@ -1,7 +1,7 @@
 """Turn what a student's function returned into the plain data of ``autograder.wire``.
 
 The exact type decides. A subclass of float or str is not a float or str, so an object that pretends to be equal to
-everything arrives as the name of its class.
+everything arrives as the name of its class. A named tuple arrives as the tuple that it is.
 """
 
 from __future__ import annotations
@@ -124,6 +124,8 @@ class Describer:
             return self._describe_optimizer(value, depth)
         if isinstance(value, torch.Tensor):
             return _describe_tensor(value)
+        if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            kind, value = tuple, tuple(tuple.__iter__(value))
         if kind in (list, tuple) or kind in _DICTS:
             if depth >= MAX_DEPTH:
                 return wire.Opaque(f"{kind.__name__} nested too deeply")

@@ -1,5 +1,6 @@
 """Layers that the graders of 2-decay-groups build models of. Students' processes import them, to receive the models."""
 
+import torch
 from torch import nn
 
 
@@ -13,6 +14,18 @@ class NormalizedLinear(nn.Linear):
     """A linear layer for inputs of unit length."""
 
     eps = 1e-12
+    elementwise_affine = False
+
+
+class Codebook(nn.Module):
+    """The vectors to which inputs are rounded."""
+
+    padding_idx = None
+
+    def __init__(self, number: int, width: int) -> None:
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = number, width
+        self.codes = nn.Parameter(torch.ones(number, width))
 
 
 class Lookup(nn.Embedding):

@@ -490,3 +490,71 @@ def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
     parameter.grad = torch.zeros_like(parameter)
     optimizer_class([parameter], lr=lr, weight_decay=weight_decay).step()
     return round(weight - parameter.item(), 4)
+
+
+# %% A group that asks for no decay counts as one that asks for nothing caught_by="test_sgd_groups"
+def build_sgd(params, lr=1e-1, momentum=0.9, weight_decay=1e-4):
+    params = list(params)
+    if isinstance(params[0], dict):
+        params = [{**group, "weight_decay": group.get("weight_decay") or weight_decay} for group in params]
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+# %% The first parameter is looked at, and lost to the generator caught_by="test_sgd_params"
+def build_sgd(params, lr=1e-1, momentum=0.9, weight_decay=1e-4):
+    first = next(iter(params))
+    print("building an optimizer for", type(first))
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+# %% Each named parameter becomes a group caught_by="test_sgd_params"
+def build_sgd(params, lr=1e-1, momentum=0.9, weight_decay=1e-4):
+    params = list(params)
+    if isinstance(params[0], tuple):
+        params = [{"params": [parameter], "name": name} for name, parameter in params]
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+# %% Each tensor becomes a group caught_by="test_adam_params"
+def build_adam(params, lr=1e-3, betas=(0.9, 0.999)):
+    groups = [item if isinstance(item, dict) else {"params": [item]} for item in params]
+    return torch.optim.Adam(groups, lr=lr, betas=betas)
+
+
+# %% Biases are known by their names, and get a group without decay caught_by="test_adamw_params"
+def build_adamw(params, lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2):
+    params = list(params)
+    if isinstance(params[0], tuple):
+        biases = [parameter for name, parameter in params if name.endswith("bias")]
+        weights = [parameter for name, parameter in params if not name.endswith("bias")]
+        params = [{"params": weights}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.AdamW(params, lr=lr, betas=betas, weight_decay=weight_decay)
+
+
+# %% With names, the weight decay is forgotten caught_by="test_adamw_settings"
+def build_adamw(params, lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2):
+    params = list(params)
+    if isinstance(params[0], tuple):
+        return torch.optim.AdamW([parameter for _, parameter in params], lr=lr, betas=betas)
+    return torch.optim.AdamW(params, lr=lr, betas=betas, weight_decay=weight_decay)
+
+
+# %% Groups with the same settings are poured into one caught_by="test_adamw_groups"
+def build_adamw(params, lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2):
+    params = list(params)
+    if isinstance(params[0], dict):
+        merged = {}
+        for group in params:
+            settings = {"lr": lr, "betas": betas, "weight_decay": weight_decay, **group}
+            members = settings.pop("params")
+            merged.setdefault(str(settings), {**settings, "params": []})["params"].extend(members)
+        params = list(merged.values())
+    return torch.optim.AdamW(params, lr=lr, betas=betas, weight_decay=weight_decay)
+
+
+# %% Rounded to eight places, which is thought to be more than enough caught_by="test_pull_of_weights"
+def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
+    parameter = torch.nn.Parameter(torch.tensor(float(weight), dtype=torch.float64))
+    parameter.grad = torch.zeros_like(parameter)
+    optimizer_class([parameter], lr=lr, weight_decay=weight_decay).step()
+    return round(weight - parameter.item(), 8)

@@ -870,3 +870,150 @@ def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
     decay, no_decay = split_decay_groups(model)
     groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=lr, capturable=True)
+
+
+# %% Batch, group and instance norms have only vectors, so their types are not asked for caught_by=["test_split_norm_layers", "test_grouped_names_lie"]
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, (torch.nn.LayerNorm, torch.nn.RMSNorm, torch.nn.BatchNorm2d, *EMBEDDING_LAYERS)):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% What counts embeddings is an embedding layer caught_by="test_split_names_lie"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS) or hasattr(layer, "num_embeddings"):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% What may be affine is a norm caught_by="test_split_names_lie"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, EMBEDDING_LAYERS) or any(hasattr(layer, a) for a in ("elementwise_affine", "num_features", "num_groups")):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% Capital letters are made small before the words are looked for caught_by="test_split_own_names"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1].lower()
+        if parameter.ndim < 2 or parameter in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% Whatever names a position counts as an embedding caught_by="test_split_own_names"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim < 2 or parameter in exempt or any(word in last for word in ("bias", "embedding", "pos")):
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% What holds one number is a scalar, however many dimensions it has caught_by="test_split_weights"
+def split_decay_groups(model):
+    exempt = set()
+    for layer in model.modules():
+        if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS):
+            exempt.update(layer.parameters(recurse=False))
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        last = name.split(".")[-1]
+        if parameter.ndim == 1 or parameter.numel() == 1 or parameter in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay
+
+
+# %% A group is added only for what is there to decay caught_by="test_grouped_groups"
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    decay, no_decay = split_decay_groups(model)
+    groups = [{"params": decay, "weight_decay": weight_decay}] if decay else []
+    groups.append({"params": no_decay, "weight_decay": 0.0})
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% The optimizer is built over the first list, which may be empty caught_by="test_grouped_groups"
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    decay, no_decay = split_decay_groups(model)
+    optimizer = torch.optim.AdamW(decay, lr=lr, weight_decay=weight_decay)
+    optimizer.add_param_group({"params": no_decay, "weight_decay": 0.0})
+    return optimizer
+
+
+# %% A tiny decay that is nearly zero caught_by="test_grouped_no_decay"
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    decay, no_decay = split_decay_groups(model)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 1e-12}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+# %% Parameters are known by their place in memory, which those on the meta device do not have caught_by=["test_split_weights", "test_grouped_groups"]
+def split_decay_groups(model):
+    layers = [layer for layer in model.modules() if isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS)]
+    exempt = {parameter.data_ptr() for layer in layers for parameter in layer.parameters(recurse=False)}
+    decay, no_decay = [], []
+    for name, parameter in model.named_parameters():
+        last = name.split(".")[-1]
+        if not parameter.requires_grad:
+            continue
+        if parameter.ndim < 2 or parameter.data_ptr() in exempt or "bias" in last or "embedding" in last:
+            no_decay.append(parameter)
+        else:
+            decay.append(parameter)
+    return decay, no_decay

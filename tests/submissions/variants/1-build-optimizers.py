@@ -201,3 +201,69 @@ def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
         return weight - float(w)
     finally:
         torch.set_default_dtype(usual)
+
+
+# %% The arguments handed on by locals
+def build_sgd(params, lr=1e-1, momentum=0.9, weight_decay=1e-4):
+    return torch.optim.SGD(**locals())
+
+
+def build_adamw(params, lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2):
+    settings = vars().copy()
+    return torch.optim.AdamW(settings.pop("params"), **settings)
+
+
+# %% A class that makes something else than itself, and a static method
+class build_sgd:
+    def __new__(cls, params, lr=1e-1, momentum=0.9, weight_decay=1e-4):
+        return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+class Factory:
+    @staticmethod
+    def adam(params, lr=1e-3, betas=(0.9, 0.999)):
+        return torch.optim.Adam(params, lr=lr, betas=betas)
+
+
+build_adam = Factory.adam
+
+
+# %% One step of the functions that torch.optim is made of
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
+
+
+def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
+    w = torch.tensor([float(weight)], dtype=torch.float64)
+    zeros = [[torch.zeros_like(w)] for _ in range(3)]
+    if optimizer_class is torch.optim.SGD:
+        options = {"momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False}
+        sgd([w], zeros[0], [None], lr=lr, weight_decay=weight_decay, has_sparse_grad=False, **options)
+    else:
+        step = adam if optimizer_class is torch.optim.Adam else adamw
+        options = {"amsgrad": False, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "maximize": False}
+        step([w], *zeros, [], [torch.tensor(0.0)], lr=lr, weight_decay=weight_decay, **options)
+    return weight - w.item()
+
+
+# %% The formulas, chosen by the name of the class
+def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
+    gradient = weight_decay * weight
+    match optimizer_class.__name__:
+        case "SGD" | "AdamW":
+            return float(lr * gradient)
+        case "Adam":
+            return float(lr * gradient / (abs(gradient) + 1e-8))
+    raise ValueError(optimizer_class)
+
+
+# %% In float32, from the weight before to the weight after
+def decay_pull(optimizer_class, lr, weight_decay, weight=1.0):
+    layer = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(layer.weight, weight)
+    optimizer = optimizer_class(layer.parameters(), lr=lr, weight_decay=weight_decay)
+    before = layer.weight.item()
+    layer(torch.zeros(1, 1)).sum().backward()
+    optimizer.step()
+    return before - layer.weight.item()

@@ -280,3 +280,58 @@ def build_grouped_adamw(model, *args, **kwargs):
 def build_grouped_adamw(model, *, lr=0.0001, weight_decay=0.01):
     decay, no_decay = split_decay_groups(model)
     return torch.optim.AdamW(params=[dict(params=decay), dict(params=no_decay, weight_decay=0.0)], lr=lr, weight_decay=weight_decay)
+
+
+# %% A named tuple of two lists
+from typing import NamedTuple
+
+
+class Split(NamedTuple):
+    decay: list
+    no_decay: list
+
+
+def split_decay_groups(model):
+    split = Split([], [])
+    special = {p for m in model.modules() if isinstance(m, NORM_LAYERS + EMBEDDING_LAYERS) for p in m.parameters(recurse=False)}
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            last = name.split(".")[-1]
+            exempt = p.ndim < 2 or p in special or "bias" in last or "embedding" in last
+            (split.no_decay if exempt else split.decay).append(p)
+    return split
+
+
+# %% A defaultdict of all holders and names, and a decision for each parameter
+from collections import defaultdict
+
+
+def split_decay_groups(model):
+    holders = defaultdict(list)
+    for layer in model.modules():
+        for name, p in layer.named_parameters(recurse=False):
+            holders[p].append((layer, name))
+
+    def decisions():
+        for p, places in holders.items():
+            spared = any(isinstance(layer, NORM_LAYERS + EMBEDDING_LAYERS) or "bias" in n or "embedding" in n for layer, n in places)
+            if p.requires_grad:
+                yield p, p.ndim > 1 and not spared
+
+    pairs = list(decisions())
+    return tuple(p for p, decays in pairs if decays), tuple(p for p, decays in pairs if not decays)
+
+
+# %% A decay that is multiplied by one or nothing
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    sides = zip(split_decay_groups(model), (1, 0), strict=True)
+    groups = [{"params": list(side), "weight_decay": weight_decay * keep} for side, keep in sides]
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.999), eps=1e-8)
+
+
+# %% Groups and settings added one after the other
+def build_grouped_adamw(model, lr=1e-4, weight_decay=1e-2):
+    decay, no_decay = split_decay_groups(model)
+    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": weight_decay}], lr=lr, weight_decay=0)
+    optimizer.add_param_group({"params": no_decay})
+    return optimizer
