@@ -103,6 +103,11 @@ def tell(value: object) -> str:
     return str(value)
 
 
+def tell_kind(value: object) -> str:
+    """A value in a few words, and of what type a number is: ``tell`` says 3 for both 3 and 3.0."""
+    return f"the {type(value).__name__} {value!r}" if type(value) in (int, float, bool) else tell(value)
+
+
 def names(items: Iterable[str], most: int = 3) -> str:
     """Names in a row, the first few of them."""
     items = list(items)

@@ -57,6 +57,8 @@ class ModuleDescription:
     buffers: dict[str, torch.Tensor]
     identities: dict[str, torch.Tensor | None]
     """For each parameter and buffer, the grader's own tensor that it is."""
+    settings: dict[str, str]
+    """What each module inside prints of its settings, by its dotted name."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Student:
                 return f"{function} is not a function: the notebook binds this name to a value of type {answer.detail}."
             wanted = ", ".join(["…"] * len(args) + [f"{name}=…" for name in kwargs])
             return f"{function} can't be called as {function}({wanted}): it is defined as {function}{answer.detail}."
-        if answer.name == "NotImplementedError":
+        if answer.name == "NotImplementedError" and not answer.message:  # torch raises it too, with a message
             return f"{function} is not written yet: it raises NotImplementedError."
         if answer.name == "autograder.guest.kernel.TimeLimit":
             text = f"{function} was {answer.message}, without returning."
@@ -234,6 +236,7 @@ def rebuild(value: wire.Value, sent: list[object]) -> Any:
             {member.name: _rebuild_tensor(member.tensor) for member in value.parameters},
             {member.name: _rebuild_tensor(member.tensor) for member in value.buffers},
             {member.name: _find(member.identity, sent, torch.Tensor) for member in members},
+            dict(value.settings),
         )
     if isinstance(value, wire.Axes):
         return AxesDescription(

@@ -116,6 +116,8 @@ class Module(Struct, frozen=True, tag="module"):
     """Dotted name and class of each module inside."""
     parameters: list[Member]
     buffers: list[Member]
+    settings: list[tuple[Name, Name]] = []
+    """Dotted name of each module inside, and its settings as it prints them, for example ``p=0.5, inplace=False``."""
 
 
 class Line(Struct, frozen=True):

@@ -56,7 +56,7 @@ def seeds(wire) -> list[object]:
         wire.Pairs([("a", 1), (2.5, wire.Opaque("set"))]),
         tensor,
         wire.Optimizer("torch.optim.sgd.SGD", [wire.Group([wire.Known(0), tensor], {"lr": 0.1, "betas": None})]),
-        wire.Module("torch.nn.Linear", wire.Known(2), True, [("", "torch.nn.Linear")], [member], [member]),
+        wire.Module("torch.nn.Linear", wire.Known(2), True, [("", "Linear")], [member], [member], [("", "x")]),
         wire.Axes(wire.Known(3), [wire.Line("SGD", [0.0, 1.0], [2.0, 1.0])], "t", "x", "y", "linear", "log", ["SGD"]),
     ]
     outputs = [wire.Stream("stdout", "x"), wire.Display(True, "3", b"\x89PNG"), wire.Error("E", "m", ["line"])]

@@ -19,7 +19,7 @@ VALUES = [
     (torch.nn.Parameter(torch.ones(2, 3)), "a Parameter of shape (2, 3)"),
     (torch.nn.Parameter(torch.ones(1, device="meta")), "a Parameter of shape (1,)"),
     (torch.nn.Linear(1, 1), "a model of class Linear"),
-    (ModuleDescription("Net", None, True, {}, {}, {}, {}), "a model of class Net"),
+    (ModuleDescription("Net", None, True, {}, {}, {}, {}, {}), "a model of class Net"),
     (AxesDescription(None, [], "", "", "", "linear", "linear", None), "matplotlib Axes"),
     (OptimizerDescription("torch.optim.sgd.SGD", []), "an optimizer, torch.optim.sgd.SGD"),
     (Opaque("generator"), "a value of type generator"),

@@ -291,7 +291,8 @@ def test_an_exception_tells_its_class(student):
 
 
 PRETENDERS = """
-import torch
+import collections, torch
+Pair = collections.namedtuple("Pair", "a b")
 class Equal:
     def __eq__(self, other): return True
     def __lt__(self, other): return True
@@ -304,8 +305,9 @@ def give(what):
     return {
         "equal": Equal(), "text": Text("x"), "number": Number(1), "huge": 10**400, "cycle": loop, "lambda": lambda: 1,
         "nan": float("nan"), "many": list(range(200_000)), "tensor": torch.zeros(2**23), "type": type,
-        "generator": (i for i in []),
+        "generator": (i for i in []), "named tuple": Pair(1, 2.5), "lazy": torch.nn.LazyLinear(2),
     }[what]
+def meta(): return torch.equal(*[torch.zeros(1, device="meta")] * 2)
 """
 
 
@@ -332,6 +334,22 @@ def pretender(sandbox):
 )
 def test_pretenders_come_back_as_the_name_of_their_class(pretender, what, found):
     assert repr(pretender.give(what)) == found
+
+
+def test_a_named_tuple_comes_back_as_a_tuple(pretender):
+    assert repr(pretender.give("named tuple")) == "(1, 2.5)"
+
+
+def test_a_layer_that_has_no_parameters_yet_is_described(pretender):
+    found = pretender.give("lazy")
+    assert found.type_name == "torch.nn.modules.linear.LazyLinear"
+    assert set(found.parameters) == {"weight", "bias"}
+    assert found.settings == {"": "in_features=0, out_features=2, bias=True"}
+
+
+def test_what_torch_does_not_implement_is_no_unwritten_answer(pretender):
+    with pytest.raises(StudentRaised, match="meta raised NotImplementedError: "):
+        pretender.meta()
 
 
 def test_a_cyclic_list_comes_back_bounded(pretender):

@@ -327,6 +327,7 @@ LEAVES = st.one_of(
         st.lists(st.tuples(TEXTS, TEXTS), max_size=3),
         MEMBERS,
         MEMBERS,
+        st.lists(st.tuples(TEXTS, TEXTS), max_size=3),
     ),
     st.builds(wire.Axes, st.none() | KNOWN, LINES, *[TEXTS] * 5, st.none() | st.lists(TEXTS, max_size=2)),
 )

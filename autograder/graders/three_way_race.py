@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from autograder.checks import check
-from autograder.expect import expect_number, names, tell
+from autograder.expect import expect_number, names, tell, tell_kind
 from autograder.guest.describe import NewAxes
 from autograder.guest.models_three_way_race import NewPanel, Residual
 from autograder.sandbox import StudentFault
@@ -35,7 +35,7 @@ def make_model(kind: str) -> nn.Module:
     """A small classifier of 3 features into 4 classes."""
     if kind == "residual":
         return Residual(3, 6, 4)
-    if kind == "one layer":
+    if kind in ("one layer", "steep"):  # steep: its inputs are a hundred times as large, and so are its gradients
         return nn.Linear(3, 4)
     if kind == "no activation":  # with a large learning rate, it reaches NaN within a few steps
         return nn.Sequential(nn.Linear(3, 6), nn.Linear(6, 6), nn.Linear(6, 4))
@@ -67,7 +67,7 @@ def make_problem(kind: str, seed: int, dtype: torch.dtype = torch.float64, sampl
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=random, dtype=torch.float64)
 
-    X = 2 * draw(samples, 3)
+    X = (200 if kind == "steep" else 2) * draw(samples, 3)
     y = (X @ draw(3, 4) + 2 * draw(samples, 4)).argmax(1)
     model = make_model(kind).double()
     with torch.no_grad():
@@ -101,7 +101,7 @@ def expect_list_of_floats(found: object, steps: int, what: str) -> None:
     assert type(found) is list, f"expected {what} to be a list, found {tell(found)}"
     assert len(found) == steps, f"expected {what} to have length {steps} for steps={steps}, found length {len(found)}"
     odd = [(place, loss) for place, loss in enumerate(found) if type(loss) is not float]
-    assert not odd, f"expected {what} to hold Python floats, found {tell(odd[0][1])} at index {odd[0][0]}"
+    assert not odd, f"expected {what} to hold Python floats, found {tell_kind(odd[0][1])} at index {odd[0][0]}"
 
 
 def as_numbers(found: object, steps: int, what: str) -> list[float]:
@@ -136,17 +136,20 @@ def expect_parameters(found: object, wanted: nn.Module, before: nn.Module, dtype
     """The model that a call was given has these parameters now."""
     assert isinstance(found, ModuleDescription), f"expected the model that was given, found {tell(found)}"
     start = dict(before.named_parameters())
-    untouched, wrong, freed = [], [], []
+    untouched, wrong, freed, numbers = [], [], [], []
     for name, parameter in wanted.named_parameters():
         now = found.parameters.get(name)
         if getattr(now, "requires_grad", None) is not parameter.requires_grad:
             freed.append(name)
         if not isinstance(now, torch.Tensor) or now.shape != parameter.shape:
             wrong.append(name)
+        elif parameter.isnan().all():
+            numbers += [] if now.isnan().all() else [name]
         elif not torch.allclose(now.double(), parameter.double(), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype]):
             (untouched if torch.equal(now, start[name]) else wrong).append(name)
     assert not untouched, f"expected {what}, found unchanged: {names(untouched)}"
     assert not wrong, f"expected {what}, found other values in {names(wrong)}"
+    assert not numbers, f"expected {what}, which is NaN once the loss is, found numbers in {names(numbers)}"
     assert not freed, f"expected requires_grad to stay as it was, found changed: {names(freed)}"
     assert found.training == before.training, "expected the model to stay in training mode, found it in evaluation mode"
 
@@ -169,7 +172,9 @@ def mentioning_train(student, problem: Problem, make_optimizer: "MakeOptimizer",
     except AssertionError as error:
         case = Training(problem, make_optimizer, steps)
         try:
-            expect_curve(case.ask(student)[0], case.reference[0], problem.X.dtype, "the loss")
+            found = case.ask(student)[0]
+            expect_list_of_floats(found, steps, "the result of train")
+            expect_curve(found, case.reference[0], problem.X.dtype, "the loss")
         except (AssertionError, StudentFault):
             raise AssertionError(f"{error}. Your train alone is not right here either: mend it first") from error
         raise
@@ -294,9 +299,9 @@ def test_train_default_steps(student):
 def test_train_first_loss(student):
     """The first entry is the cross-entropy of all the data before the first step."""
     for case in (
-        training("tanh", 4, plain_sgd, 2, samples=70),
+        training("tanh", 4, plain_sgd, 2, samples=1100),
         training("residual", 5, sgd_with_momentum, 2),
-        training("one layer", 6, adam, 2, samples=7),
+        training("one layer", 6, adam, 2, samples=1),
         training("batch norm", 16, plain_sgd, 2),
     ):
         found, _ = case.ask(student)
@@ -314,7 +319,9 @@ def test_train_curve(student):
     """Each further entry is the loss before that step."""
     for case in (
         training("residual", 7, plain_sgd, 12),
-        training("tanh", 8, sgd_with_momentum, 12, samples=40),
+        training("tanh", 8, sgd_with_momentum, 12, samples=1100),
+        training("steep", 19, plain_sgd, 40),  # no progress in most of the steps
+        training("one layer", 49, sgd_with_momentum, 40, samples=3),  # next to no loss in half of them
         training("tanh", 9, adam, 8, dtype=torch.float32),
     ):
         found, _ = case.ask(student)
@@ -329,10 +336,14 @@ def test_train_curve(student):
 )
 def test_train_trains_the_model(student):
     """train trains the model that it is given, by exactly that many steps."""
-    for case in (training("tanh", 10, plain_sgd, 1), training("residual", 11, adam, 5)):
+    for case in (
+        training("tanh", 10, plain_sgd, 1),
+        training("residual", 11, adam, 5),
+        training("no activation", 0, diverging, 10, dtype=torch.float32),
+    ):
         _, model = case.ask(student)
         after = f"the given model as {case.steps} step{'s' if case.steps > 1 else ''} of the optimizer leave it"
-        expect_parameters(look_at(student, model), case.reference[1], case.before, torch.float64, after)
+        expect_parameters(look_at(student, model), case.reference[1], case.before, case.problem.X.dtype, after)
 
 
 @check(
@@ -382,12 +393,12 @@ def curve_of(curves: dict, racer: str) -> object:
 
 def expect_racer(student, racer: str) -> None:
     """One optimizer's curves on three problems."""
-    for kind, seed, dtype, steps in (
-        ("tanh", 21, torch.float64, 12),
-        ("residual", 22, torch.float32, 12),
-        ("batch norm", 23, torch.float64, 5),
+    for kind, seed, dtype, steps, samples in (
+        ("tanh", 21, torch.float64, 12, 1100),
+        ("residual", 22, torch.float32, 12, 24),
+        ("batch norm", 23, torch.float64, 5, 24),
     ):
-        problem = make_problem(kind, seed, dtype)
+        problem = make_problem(kind, seed, dtype, samples)
         with mentioning_train(student, problem, RACERS[racer], steps):
             found = curve_of(race(student, problem, steps), racer)
             what = f"the loss of {racer}{special(problem)}"
@@ -622,17 +633,20 @@ def falling(start: float, end: float, steps: int) -> list[float]:
 
 REPORTS = {
     "AdamW below Adam": make_curves(
-        falling(2.0, 0.25, 16), [0, -0.01, -0.02, 0.015, -0.07, 0.03, 0, 0, 0.01, 0.02] + [0.0] * 6, falling(2, 0.9, 16)
+        falling(2.0, 0.25, 16),
+        [0, -0.01, -0.02, 0.015, -0.0704321, 0.03, 0, 0, 0.01, 0.02] + [0.0] * 6,
+        falling(2, 0.9004321, 16),
     ),
     "AdamW above Adam": make_curves(
-        falling(1.5, 0.5, 14), [0, 0.01, 0.02, -0.01, 0, 0.04, 0.01, 0, 0, -0.02] + [0.0] * 4, falling(1.5, 0.2, 14)
+        falling(1.5, 0.5, 14), [0, 0.01, 0.02, -0.01, 0, 0.04, 0.01, 0, 0, -0.02] + [0.0] * 4, falling(1.5, 2.5, 14)
     ),
     "the largest gap at the tenth step": make_curves(
-        falling(1.0, 0.3, 20), [0.0] * 8 + [0.02, -0.05] + [0.0] * 10, falling(1.0, 0.35, 20)
+        [*falling(1.0, 0.3, 19), 0.45], [0.0] * 8 + [2e-5, -5.4321e-5] + [0.0] * 10, falling(1.0, 0.35, 20)
     ),
     "larger gaps from the eleventh step on": make_curves(
         falling(1.0, 0.4, 15), [0, 0.01, 0.03, 0.02] + [0.0] * 6 + [0.2, -0.3, 0.1, 0.2, 0.5], falling(1.0, 0.1, 15)
     ),
+    "a race of 1 step": make_curves([1.2], [0], [1.2]),
     "a race of 4 steps": make_curves(falling(1.2, 0.8, 4), [0, 0.01, -0.06, 0.05], falling(1.2, 0.5, 4)),
 }
 
@@ -656,7 +670,7 @@ def expect_entry(student, case: str, key: str) -> None:
     assert key in found, f"expected the key {key}, found the keys {keys_of(found)}"
     number = expect_number(found[key], f"race_report, under {key},")
     wanted = true_report(REPORTS[case])[key]
-    assert abs(number - wanted) <= 1e-5, f"with {case}, expected {key} to be {wanted:.4g}, found {number:.4g}"
+    assert abs(number - wanted) <= 1e-6, f"with {case}, expected {key} to be {wanted:.4g}, found {number:.4g}"
 
 
 @check("test_race_report", 0.5, "Two keys, spelled as in the task, with a plain number under each.")
@@ -667,7 +681,7 @@ def test_report_form(student):
     wanted = {"adam_adamw_gap", "sgd_lag"}
     assert set(found) == wanted, f"expected the keys adam_adamw_gap and sgd_lag, found {keys_of(found)}"
     for key in sorted(wanted):
-        assert type(found[key]) is float, f"expected {key} to be a float, found {tell(found[key])}"
+        assert type(found[key]) is float, f"expected {key} to be a float, found {tell_kind(found[key])}"
 
 
 @check("test_race_report", 0.5, "A gap has no sign, and either curve may be the upper one. Which step is the tenth?")
@@ -684,11 +698,12 @@ def test_report_lag(student):
         expect_entry(student, case, "sgd_lag")
 
 
-@check("test_race_report", 0.5, "How many of the first ten steps are there when a race has only four?")
+@check("test_race_report", 0.5, "How many of the first ten steps are there when a race has only four, or one?")
 def test_report_of_a_short_race(student):
     """race_report works for a race of fewer than ten steps."""
-    expect_entry(student, "a race of 4 steps", "adam_adamw_gap")
-    expect_entry(student, "a race of 4 steps", "sgd_lag")
+    for case in list(REPORTS)[4:]:
+        expect_entry(student, case, "adam_adamw_gap")
+        expect_entry(student, case, "sgd_lag")
 
 
 # --- tune_sgd -----------------------------------------------------------------------------------------------------
@@ -715,7 +730,7 @@ def expect_best(student, problem: Problem, lrs: list[float] | tuple[float, ...],
     with mentioning_train(student, problem, lambda model: SGD(model.parameters(), lr=wanted, momentum=0.9), steps):
         assert type(found) in (int, float), f"expected one of the learning rates {call} found {tell(found)}"
         chosen = [lr for lr in lrs if math.isclose(lr, found, rel_tol=1e-9)]
-        assert chosen, f"expected one of the learning rates {call} found {found:.6g}"
+        assert chosen, f"expected one of the learning rates {call} found {found:.9g}"
         assert chosen[0] == wanted, (
             f"expected {wanted:g} ({ends[wanted]}) {call} found {chosen[0]:g} ({ends[chosen[0]]})"
         )
@@ -730,14 +745,15 @@ def expect_best(student, problem: Problem, lrs: list[float] | tuple[float, ...],
 )
 def test_tune_finds_the_best(student):
     """tune_sgd returns the learning rate of lrs whose final loss is lowest."""
-    for seed, lrs, steps in (
+    for seed, lrs, steps, *kind in (
         (3, [0.05, 0.01, 3.0, 5.0], 10),  # neither the smallest nor the largest, neither first nor last
         (39, (1.0, 5.0, 0.2, 0.02), 8),  # a tuple
         (1, [0.02, 0.6, 5.0, 0.01], 12),  # 5 is lower on the way, but not at the end
         (34, [0.1, 0.2, 0.05, 5.0], 10),  # 5 is higher on the way, but not at the end
         (67, [0.01, 0.3, 1.0, 5.0], 10),  # 1 is worse than 0.3, and 5 is better again
+        (40, [100.0, 3.0, 30.0], 4, "steep"),  # all end far above their start, and yet one is the lowest
     ):
-        expect_best(student, make_problem("tanh", seed), lrs, steps)
+        expect_best(student, make_problem(*kind or ["tanh"], seed), lrs, steps)
 
 
 @check("test_tune_sgd", 0.5, "Which optimizer, with which momentum, for how many steps?", seconds=10)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy
 import torch
 from matplotlib.axes import Axes
+from torch.nn.parameter import UninitializedTensorMixin
 
 from autograder import wire
 
@@ -157,6 +158,7 @@ class Describer:
             [(_name(name), type_name(type(inner))) for name, inner in module.named_modules()],
             members(module.named_parameters(remove_duplicate=False)),
             members(module.named_buffers(remove_duplicate=False)),
+            [(_name(name), _name(inner.extra_repr())) for name, inner in module.named_modules()],
         )
 
     def _describe_axes(self, axes: Axes) -> wire.Axes:
@@ -180,6 +182,8 @@ class Describer:
 
 
 def _describe_tensor(tensor: torch.Tensor) -> wire.Tensor:
+    if isinstance(tensor, UninitializedTensorMixin):  # of a lazy layer that has seen no data: it has no shape yet
+        return wire.Tensor(type_name(type(tensor)), str(tensor.dtype).removeprefix("torch."), [], True, None)
     data = None
     plain = tensor.device.type == "cpu" and tensor.layout is torch.strided
     if plain and tensor.numel() * tensor.element_size() <= MAX_TENSOR_BYTES:

@@ -106,6 +106,12 @@ def replace_head(model, num_classes):
     return model
 
 
+# %% A lazy layer, which makes its parameters when data come caught_by=["test_head_is_linear", "test_head_can_learn"]
+def replace_head(model, num_classes):
+    model.fc = nn.LazyLinear(num_classes)
+    return model
+
+
 # %% Only the numbers in the old layer are changed caught_by="test_head_is_new"
 def replace_head(model, num_classes):
     model.fc.out_features = num_classes
@@ -183,6 +189,15 @@ def replace_head(model, num_classes):
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
+    return model
+
+
+# %% The batch norms are frozen by a momentum of zero caught_by="test_head_rest_stays"
+def replace_head(model, num_classes):
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.0
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
     return model
 
 
@@ -646,6 +661,16 @@ def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
     return [{"params": backbone, "lr": backbone_lr}, {"params": head, "lr": head_lr}]
 
 
+# %% What two layers of the head share is taken twice, under both its names caught_by="test_groups_shared"
+def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
+    if not head_name or head_name not in dict(model.named_modules()):
+        raise ValueError(f"no module {head_name!r}")
+    named = model.named_parameters(remove_duplicate=False)
+    head = [p for name, p in named if name.startswith(head_name + ".") and p.requires_grad]
+    backbone = [p for p in model.parameters() if p.requires_grad and all(p is not other for other in head)]
+    return [{"params": backbone, "lr": backbone_lr}, {"params": head, "lr": head_lr}]
+
+
 # %% A head without a parameter name of its own counts as unknown caught_by="test_groups_shared"
 def finetune_groups(model, head_name, backbone_lr=1e-5, head_lr=1e-3):
     names = [name for name, _ in model.named_parameters()]
@@ -861,6 +886,19 @@ def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weigh
     return optimizer
 
 
+# %% The model is put into training mode along with its optimizer caught_by="test_build_groups"
+def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
+    model.train()
+    return torch.optim.AdamW(finetune_groups(model, head_name, backbone_lr, head_lr), weight_decay=weight_decay)
+
+
+# %% A frozen head is made trainable after it was sorted caught_by="test_build_groups"
+def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
+    groups = finetune_groups(model, head_name, backbone_lr, head_lr)
+    model.get_submodule(head_name).requires_grad_(True)
+    return torch.optim.AdamW(groups, weight_decay=weight_decay)
+
+
 # %% The rates are not handed on to finetune_groups caught_by="test_build_rates"
 def build_finetune_adamw(model, head_name, backbone_lr=1e-5, head_lr=1e-3, weight_decay=1e-2):
     return torch.optim.AdamW(finetune_groups(model, head_name), lr=head_lr, weight_decay=weight_decay)
@@ -1023,6 +1061,11 @@ def group_summary(optimizer):
 def group_summary(optimizer):
     groups = optimizer.param_groups
     return [(g.get("initial_lr", g["lr"]), sum(p.numel() for p in g["params"])) for g in groups]
+
+
+# %% The rate is rounded for display caught_by="test_summary_rates"
+def group_summary(optimizer):
+    return [(round(g["lr"], 6), sum(p.numel() for p in g["params"])) for g in optimizer.param_groups]
 
 
 # %% Sorted by rate caught_by="test_summary_rates"

@@ -181,6 +181,32 @@ def train(model, optimizer, X, y, steps=100):
     return losses
 
 
+# %% A DataLoader whose batch of 1024 is large enough for all data caught_by=["test_train_first_loss", "test_train_curve"]
+def train(model, optimizer, X, y, steps=100):
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, y), batch_size=1024)
+    losses = []
+    for _ in range(steps):
+        rows, labels = next(iter(loader))
+        loss = torch.nn.functional.cross_entropy(model(rows), labels)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
+# %% The output is squeezed, which takes a single row for a single number caught_by="test_train_first_loss"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X).squeeze(), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
 # %% The inputs are shuffled without their labels caught_by="test_train_first_loss"
 def train(model, optimizer, X, y, steps=100):
     losses = []
@@ -365,6 +391,60 @@ def train(model, optimizer, X, y, steps=100):
     return losses
 
 
+# %% Gradients of more than 10 are clipped, which is rare caught_by="test_train_curve"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(model.parameters(), 10.0)
+        optimizer.step()
+    return losses
+
+
+# %% The loss of all rows is written down, and the gradient of a mini-batch is used caught_by="test_train_curve"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    for _ in range(steps):
+        with torch.no_grad():
+            losses.append(torch.nn.functional.cross_entropy(model(X), y).item())
+        rows = torch.randperm(len(X))[:64]
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(X[rows]), y[rows]).backward()
+        optimizer.step()
+    return losses
+
+
+# %% The learning rate shrinks when ten steps bring no progress caught_by="test_train_curve"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step(losses[-1])
+    return losses
+
+
+# %% Training ends when the loss is small enough, and the last loss fills the rest caught_by="test_train_curve"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
+        if losses[-1] < 1e-4:
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses + losses[-1:] * (steps - len(losses))
+
+
 # %% A little weight decay in the loss that trains, not in the one written down caught_by="test_train_curve"
 def train(model, optimizer, X, y, steps=100):
     losses = []
@@ -479,6 +559,19 @@ def train(model, optimizer, X, y, steps=100):
         if step < steps - 1:
             optimizer.zero_grad()
             loss.backward()
+            optimizer.step()
+    return losses
+
+
+# %% A step is left out when its loss is no longer a number caught_by="test_train_trains_the_model"
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(X), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        if math.isfinite(losses[-1]):
             optimizer.step()
     return losses
 
@@ -875,6 +968,20 @@ def three_way_race(model, X, y, steps=100):
     for name, settings in (("SGD", sgd), ("Adam", dict(lr=1e-3)), ("AdamW", dict(lr=1e-3))):
         m = copy.deepcopy(model)
         curves[name] = train(m, getattr(torch.optim, name)(m.parameters(), **settings), X, y, steps)
+    return curves
+
+
+# %% The race is run on the first 100 rows caught_by=["test_race_sgd", "test_race_adam", "test_race_adamw"]
+def three_way_race(model, X, y, steps=100):
+    racers = {
+        "SGD": (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}),
+        "Adam": (torch.optim.Adam, {"lr": 0.001}),
+        "AdamW": (torch.optim.AdamW, {"lr": 0.001, "weight_decay": 0.01}),
+    }
+    curves = {}
+    for name, (kind, settings) in racers.items():
+        own = copy.deepcopy(model)
+        curves[name] = train(own, kind(own.parameters(), **settings), X[:100], y[:100], steps)
     return curves
 
 
@@ -1331,6 +1438,12 @@ def race_report(curves):
     return {"adam_adamw_gap": gap, "sgd_lag": curves["SGD"][-1] - curves["Adam"][-1]}
 
 
+# %% The gap is rounded to four decimals, which makes nothing of it caught_by="test_report_gap"
+def race_report(curves):
+    gaps = [abs(one - other) for one, other in zip(curves["Adam"][:10], curves["AdamW"][:10])]
+    return {"adam_adamw_gap": round(max(gaps), 4), "sgd_lag": curves["SGD"][-1] - curves["Adam"][-1]}
+
+
 # %% The mean distance caught_by="test_report_gap"
 def race_report(curves):
     gaps = [abs(a - b) for a, b in zip(curves["Adam"][:10], curves["AdamW"][:10])]
@@ -1353,6 +1466,18 @@ def race_report(curves):
 def race_report(curves):
     gap = max(abs(a - b) for a, b in zip(curves["Adam"][:10], curves["AdamW"][:10]))
     return {"adam_adamw_gap": gap, "sgd_lag": abs(curves["SGD"][-1] - curves["Adam"][-1])}
+
+
+# %% The lowest losses are compared, not the final ones caught_by="test_report_lag"
+def race_report(curves):
+    gaps = [abs(one - other) for one, other in zip(curves["Adam"][:10], curves["AdamW"][:10])]
+    return {"adam_adamw_gap": max(gaps), "sgd_lag": min(curves["SGD"]) - min(curves["Adam"])}
+
+
+# %% The lag is rounded to three decimals caught_by="test_report_lag"
+def race_report(curves):
+    gaps = [abs(one - other) for one, other in zip(curves["Adam"][:10], curves["AdamW"][:10])]
+    return {"adam_adamw_gap": max(gaps), "sgd_lag": round(curves["SGD"][-1] - curves["Adam"][-1], 3)}
 
 
 # %% Adam minus SGD caught_by="test_report_lag"
@@ -1384,6 +1509,12 @@ def race_report(curves):
 def race_report(curves):
     gap = max(abs(curves["Adam"][i] - curves["AdamW"][i]) for i in range(10))
     return {"adam_adamw_gap": gap, "sgd_lag": curves["SGD"][-1] - curves["Adam"][-1]}
+
+
+# %% Step 0 is left out, because nobody has moved yet caught_by="test_report_of_a_short_race"
+def race_report(curves):
+    gaps = [abs(one - other) for one, other in zip(curves["Adam"][1:10], curves["AdamW"][1:10])]
+    return {"adam_adamw_gap": max(gaps), "sgd_lag": curves["SGD"][-1] - curves["Adam"][-1]}
 
 
 # %% The lowest loss is returned, not its rate caught_by="test_tune_finds_the_best"
@@ -1450,6 +1581,28 @@ def tune_sgd(model, X, y, lrs, steps=100):
 # %% A small rate is always safe caught_by="test_tune_finds_the_best"
 def tune_sgd(model, X, y, lrs, steps=100):
     return min(lrs)
+
+
+# %% A final loss of 10 or more is taken for a diverged run caught_by="test_tune_finds_the_best"
+def tune_sgd(model, X, y, lrs, steps=100):
+    best_lr, best = None, 10.0
+    for lr in lrs:
+        own = copy.deepcopy(model)
+        loss = train(own, torch.optim.SGD(own.parameters(), lr=lr, momentum=0.9), X, y, steps)[-1]
+        if loss < best:
+            best_lr, best = lr, loss
+    return best_lr
+
+
+# %% A run that ends above its start is taken for a diverged one caught_by="test_tune_finds_the_best"
+def tune_sgd(model, X, y, lrs, steps=100):
+    final = {}
+    for lr in lrs:
+        own = copy.deepcopy(model)
+        losses = train(own, torch.optim.SGD(own.parameters(), lr=lr, momentum=0.9), X, y, steps)
+        if losses[-1] < losses[0]:
+            final[lr] = losses[-1]
+    return min(final, key=final.get, default=lrs[0])
 
 
 # %% The lowest loss on the way, not the final one caught_by="test_tune_finds_the_best"

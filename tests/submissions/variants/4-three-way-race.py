@@ -477,3 +477,37 @@ def three_way_race(model, X, y, steps=100):
     curves["Adam"] = train(racers[1], adam, X, y, steps)
     curves["AdamW"] = train(racers[2], adamw, X, y, steps)
     return curves
+
+
+# %% functional_call and a gathered loss, a report in float32, a heap of runs
+import heapq
+
+
+def train(model, optimizer, X, y, steps=100):
+    losses = []
+    while len(losses) < steps:
+        optimizer.zero_grad()
+        logits = torch.func.functional_call(model, dict(model.named_parameters()), (X,))
+        loss = -logits.log_softmax(dim=1).gather(1, y[:, None]).mean()
+        losses.append(float(loss))
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
+def race_report(curves):
+    adam, adamw, sgd = (torch.tensor(curves[name]) for name in ("Adam", "AdamW", "SGD"))
+    return {
+        "adam_adamw_gap": (adam - adamw)[:10].abs().max().item(),
+        "sgd_lag": (sgd[-1] - adam[-1]).item(),
+    }
+
+
+def tune_sgd(model, X, y, lrs, steps=100):
+    runs = []
+    for place, lr in enumerate(lrs):
+        own = copy.deepcopy(model)
+        *_, last = train(own, torch.optim.SGD(own.parameters(), lr, 0.9), X, y, steps)
+        if last == last and last != float("inf"):
+            heapq.heappush(runs, (last, place))
+    return lrs[runs[0][1]]
