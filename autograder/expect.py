@@ -10,8 +10,9 @@ import torch
 
 from autograder.student import AxesDescription, ModuleDescription, Opaque, OptimizerDescription
 
-IMPLEMENTATION = {"foreach", "fused", "capturable", "differentiable"}
-"""Options that choose how torch computes an update, never which."""
+FREE = {"foreach", "fused"}
+"""Options that are free, because they choose only how torch computes a step. (``capturable`` and ``differentiable`` are
+not: with them, the optimizer refuses an ordinary step.)"""
 
 
 def expect_class(found: object, wanted: type[torch.optim.Optimizer], function: str) -> OptimizerDescription:

@@ -7,6 +7,7 @@ import torch
 
 from autograder.checks import check
 from autograder.expect import (
+    FREE,
     expect_class,
     expect_number,
     expect_optimizer,
@@ -20,10 +21,6 @@ from autograder.sandbox import StudentFault
 from autograder.student import ModuleDescription, StudentRaised, look_at
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
-
-# Options that are free, because they choose only how torch computes a step. (``capturable`` and ``differentiable``
-# are not: with them, the optimizer refuses an ordinary step.)
-FREE = {"foreach", "fused"}
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from torch import nn
 from torchvision import models
 
 from autograder.checks import check
-from autograder.expect import expect_class, names, same, tell
+from autograder.expect import FREE, expect_class, names, same, tell
 from autograder.guest import models_decay_groups as layers
 from autograder.sandbox import StudentFault
 from autograder.student import (
@@ -28,10 +28,6 @@ NORM_LAYERS = (
     *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
 )
 EMBEDDING_LAYERS = (nn.Embedding, nn.EmbeddingBag)
-
-# Options that are free, because they choose only how torch computes a step. (``capturable`` and ``differentiable``
-# are not: with them, the optimizer refuses an ordinary step.)
-FREE = {"foreach", "fused"}
 
 
 # --- The truth ----------------------------------------------------------------------------------------------------
