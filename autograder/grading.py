@@ -5,7 +5,6 @@ Student code never runs in this process.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -21,7 +20,7 @@ from nbformat import NotebookNode
 from autograder import confinement, notebooks, wire
 from autograder.course import Exercise
 from autograder.results import CheckResult, Grade, Status, printable
-from autograder.sandbox import Fork, Guest, Limits, Sandbox, SandboxError, StudentFault
+from autograder.sandbox import Guest, Limits, Sandbox, SandboxError, StudentFault
 from autograder.student import Shown, Student
 
 
@@ -198,9 +197,7 @@ class _Session:
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
         self._student: Student | None = None
-        self._student_cell = ""
         self._is_fresh = False
-        self._spare: Fork | None = None
         self._shown: list[Shown] = []
         self.results: list[CheckResult] = []
         self.problems: list[str] = []
@@ -223,16 +220,9 @@ class _Session:
 
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Student:
-        """The submission, in a fork that only checks of the same function have used, all of which have passed."""
-        cell = _mark(request.node)["cell"]
-        if self._student is None or self._student_cell != cell:
+        """The submission, in a fork that only checks have used that passed."""
+        if self._student is None:
             self._renew(alone=False)
-            self._student_cell = cell
-        items = request.session.items
-        after = items[items.index(request.node) + 1 :]
-        if self._spare is None and any(_mark(item)["cell"] != cell for item in after):
-            with contextlib.suppress(StudentFault, SandboxError):  # a later check will say so
-                self._spare = self._guest.fork(alone=False)  # it is made while this check runs
         assert self._student is not None
         self._student.allow(_mark(request.node).get("seconds") or self._guest.limits.call)
         return self._student
@@ -252,28 +242,19 @@ class _Session:
                 self._student.allow(_mark(pyfuncitem).get("seconds") or self._guest.limits.call)
                 return pyfuncitem.obj(student=self._student)
         except BaseException:
-            self._drop()
+            self.close()
             raise
 
     def close(self) -> None:
-        """Hang up on every fork."""
-        self._drop()
-        if self._spare is not None:
-            self._spare.close()
-
-    def _renew(self, alone: bool) -> None:
-        self._drop()
-        spare, self._spare = self._spare, None
-        if spare is not None and alone:
-            spare.close()
-            spare = None
-        self._student = Student(spare or self._guest.fork(alone), self._shown)
-        self._is_fresh = True
-
-    def _drop(self) -> None:
+        """Hang up on the fork."""
         if self._student is not None:
             self._student.close()
             self._student = None
+
+    def _renew(self, alone: bool) -> None:
+        self.close()
+        self._student = Student(self._guest.fork(alone), self._shown)
+        self._is_fresh = True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

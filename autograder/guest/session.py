@@ -15,7 +15,7 @@ import msgspec
 import torch
 
 from autograder import wire
-from autograder.guest.describe import Describer, Generator, type_name
+from autograder.guest.describe import Describer, Generator, reduce_tensor, type_name
 from autograder.guest.isolation import Isolation
 from autograder.guest.kernel import Kernel, cpu_limit, seed_everything
 
@@ -87,9 +87,9 @@ def _serve_calls(channel: socket.socket, kernel: Kernel) -> None:
 
 def _touch() -> None:
     """Use what every call uses, so that the memory it needs is copied while the trusted side is still busy."""
-    parameter = torch.nn.Parameter(torch.zeros(1))
     with contextlib.suppress(Exception):  # the student may have changed torch
-        Describer().describe(torch.optim.AdamW(pickle.loads(pickle.dumps([parameter]))))
+        make, parts = reduce_tensor(torch.nn.Parameter(torch.zeros(1)))  # as the other side sends it
+        Describer().describe(torch.optim.AdamW([make(*pickle.loads(pickle.dumps(parts)))]))
 
 
 def _call(message: wire.Call, kernel: Kernel, describer: Describer) -> wire.FromCall:
