@@ -113,8 +113,8 @@ class Describer:
             return value if -(2**63) <= value < 2**63 else wire.Opaque("int beyond 64 bits")
         if kind is str:
             return value if len(value) <= MAX_TEXT else wire.Opaque("str too long to send")
-        if kind is numpy.float64:
-            return float(value)
+        if kind is numpy.float64 or kind is numpy.int64:  # what NumPy makes of a Python number
+            return value.item()
         if isinstance(value, torch.nn.Module):
             return self._describe_module(value)
         if isinstance(value, Axes):

@@ -296,3 +296,10 @@ class HeadReplacer:
 
 
 replace_head = HeadReplacer()
+
+# %% group_summary adds up with NumPy
+import numpy as np
+
+def group_summary(optimizer):
+    sizes = [np.array([p.numel() for p in group["params"]], dtype=int) for group in optimizer.param_groups]
+    return [(group["lr"], size.sum()) for group, size in zip(optimizer.param_groups, sizes)]
