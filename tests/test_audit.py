@@ -103,6 +103,8 @@ def test_a_message_that_tells_the_solution_is_noticed(exercise, tmp_path):
 def test_a_stale_release_is_noticed(course_copy):
     for folder in ("assignments", "solutions"):
         shutil.copytree(ROOT / folder, course_copy / folder)
+    for path in course_copy.glob("*/*/[2-4]-*.ipynb"):  # one lesson takes less time than four
+        path.unlink()
     (course_copy / "assignments" / "optimizers" / "lab.py").write_text("stale")
     assert [str(path) for path in stale_files(Course(course_copy))] == ["assignments/optimizers/lab.py"]
 

@@ -21,6 +21,8 @@ def course(course_copy, tmp_path):
 @pytest.mark.slow
 def test_a_new_exercise_builds_and_passes_the_audit(course):
     assert len(create(course, "9-warm-up")) == 6
+    for path in course.root.glob("source/*/[2-4]-*.ipynb"):  # the others take long to build
+        path.unlink()
     fresh = Course(course.root, course.graders)
     list(build_all(fresh))
     todo = [c for c in audit.cases(fresh, course.root / "tests" / "submissions") if c.exercise.name == "9-warm-up"]
