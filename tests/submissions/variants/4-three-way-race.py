@@ -116,11 +116,14 @@ def train(model, optimizer, X, y, steps=100):
     return result
 
 
-# %% Anomaly detection on, grad mode set, progress shown by lab
+# %% Anomaly detection on, grad mode set, progress shown by tqdm
+from tqdm import tqdm
+
+
 def train(model, optimizer, X, y, steps=100):
     losses = []
     with torch.enable_grad():
-        for _ in lab.track(range(steps)):
+        for _ in tqdm(range(steps)):
             loss = torch.nn.functional.cross_entropy(input=model.forward(X), target=y)
             losses.append(loss.tolist())
             optimizer.zero_grad()
