@@ -234,7 +234,7 @@ class ExecuteInSandbox(Execute):
         if not self.finished or "file" not in notes:
             return None
         with Store(Path(self.finished)) as store:
-            return store.get(key_of(Path(notes["file"]).read_bytes(), exercise_key(exercise, self.unsafe)))
+            return store.get(key_of(notebooks.identity(Path(notes["file"])), exercise_key(exercise, self.unsafe)))
 
 
 class SaveGrades(SaveAutoGrades):
