@@ -14,6 +14,9 @@ FREE = {"foreach", "fused"}
 """Options that are free, because they choose only how torch computes a step. (``capturable`` and ``differentiable`` are
 not: with them, the optimizer refuses an ordinary step.)"""
 
+THREE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+"""The optimizers of the unit."""
+
 
 def expect_class(found: object, wanted: type[torch.optim.Optimizer], function: str) -> OptimizerDescription:
     """The optimizer that a function returned, of exactly the class ``wanted``."""
@@ -52,6 +55,20 @@ def expect_options(group: Mapping[str, Any], wanted: Mapping[str, Any], where: s
     expected = ", ".join(f"{name} = {tell(wanted[name])}" for name in wrong)
     found = ", ".join(f"{name} = {tell(group.get(name))}" for name in wrong)
     assert not wrong, f"expected {expected}, found {found} {where}"
+
+
+def expect_torch_defaults(optimizer: OptimizerDescription, wanted: type[torch.optim.Optimizer], *named: str) -> None:
+    """Every group has torch's default for every setting but the ``named`` and the free ones.
+
+    The defaults are those of the class that came, so that a wrong one of the three is not blamed here too; of
+    ``wanted`` if it is no class of torch.
+    """
+    assert optimizer.groups, "expected parameter groups, found none"
+    classes = {f"{cls.__module__}.{cls.__qualname__}": cls for cls in THREE}
+    defaults = classes.get(optimizer.type_name, wanted)([torch.zeros(1)]).defaults
+    rest = {name: value for name, value in defaults.items() if name not in named and name not in FREE}
+    for number, group in enumerate(optimizer.groups):
+        expect_options(group, rest, f"(torch's default) in group {number}")
 
 
 def expect_number(found: object, function: str) -> float:
