@@ -102,7 +102,7 @@ def judge(case: Case) -> Verdict:
     return Verdict(case, problems, [check.name for check in grade.checks], failed)
 
 
-ATTACK_LIMITS = Limits(cell=0.5, call=0.5, patience=1.0, submission=10.0)
+ATTACK_LIMITS = Limits(cell=0.5, call=0.5, patience=1.0, submission=5.0)
 """Attacks that hang shall not hold the audit up."""
 
 
