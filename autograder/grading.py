@@ -158,9 +158,7 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
 
     Raises GradersError when pytest can't run them, and SandboxError when the sandbox failed on the way.
     """
-    cached = sys.modules.get(exercise.graders.stem)
-    if cached is not None and cached.__file__ != str(exercise.graders):
-        del sys.modules[exercise.graders.stem]  # pytest would take the graders of another course
+    _forget_other_graders(exercise.graders)
     session = _Session(guest)
     code = pytest.main(
         [*_PYTEST_OPTIONS, "--rootdir", str(exercise.graders.parent), str(exercise.graders)], plugins=[session]
@@ -174,6 +172,25 @@ def run_checks(guest: Guest, exercise: Exercise) -> list[CheckResult]:
     if session.sandbox_error:
         raise session.sandbox_error
     return session.results
+
+
+_imported: dict[str, tuple[Path, bytes]] = {}
+
+
+def _forget_other_graders(graders: Path) -> None:
+    """Let pytest import this file as it is now: it takes any module of the same name that the process has already.
+
+    A server such as the formgrader's lives on while an instructor mends the graders.
+    """
+    now = graders, graders.read_bytes()
+    if _imported.get(graders.stem) != now:
+        for name, module in list(sys.modules.items()):
+            if (
+                name.rpartition(".")[2] == graders.stem
+                and Path(getattr(module, "__file__", None) or "").name == graders.name
+            ):
+                del sys.modules[name]
+        _imported[graders.stem] = now
 
 
 MAX_MESSAGE = 8000

@@ -167,6 +167,25 @@ def test_missing_or_broken_graders_need_review(grader, solution, exercise, tmp_p
     assert reason in result.reason
 
 
+def test_graders_are_read_again_once_they_are_changed(grader, solution, exercise, tmp_path):
+    """In one process, as under the formgrader's server; and of two folders with the same name each has its own."""
+    graders = "from autograder.checks import check\n" + "".join(
+        f"@check('test_{name}', 3, 'h')\ndef test_{name}(student):\n    'Is.'\n"
+        for name in ("build_sgd", "build_adam", "build_adamw", "decay_pull")
+    )
+    for folder, last_line, score in (
+        ("one", "", 12),
+        ("one", "    assert not student, 'stricter'", 9),
+        ("other", "", 12),
+        ("other", "    1 / 0", None),
+    ):
+        own = dataclasses.replace(exercise, graders_folder=tmp_path / folder / "graders")
+        own.graders_folder.mkdir(parents=True, exist_ok=True)
+        (own.graders_folder / "__init__.py").touch()
+        own.graders.write_text(graders + last_line)
+        assert grade(grader, solution, own).score == score
+
+
 # --- feedback -----------------------------------------------------------------------------------------------------
 
 
