@@ -72,9 +72,13 @@ class Class:
         app.config.ExecuteInSandbox.finished = str(course.root / store.PLACE)
         app.config.ExecuteInSandbox.unsafe = unsafe
         self._nbgrader = NbGraderAPI(app.coursedir, config=app.config)
-        self._scores = self._read_scores()
+        self.misplaced = notebooks.misplaced(
+            course.root / app.coursedir.submitted_directory, assignment, self._exercises
+        )
+        """What nobody grades, because it lies in the wrong place."""
         self.students = self._find()
         """What each student has handed in."""
+        self._scores = self._read_scores()
         keys = {name: store.exercise_key(exercise, unsafe) for name, exercise in self._exercises.items()}
         self._keys = {
             s: store.key_of(notebooks.identity(s.path), keys[s.exercise])
@@ -101,7 +105,9 @@ class Class:
         if not any(found.values()):
             raise CourseError(
                 f"Nobody has handed in {self._assignment}: {coursedir.submitted_directory}/ holds no notebook of it. "
-                f"Run: nbgrader collect {self._assignment}"
+                f"Run: nbgrader collect {self._assignment}, or put notebooks under "
+                f"{coursedir.submitted_directory}/STUDENT/{self._assignment}/."
+                + "".join(f"\n{found.student}/{found.exercise}: {found}" for found in self.misplaced)
             )
         return found
 
@@ -111,7 +117,10 @@ class Class:
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             known = gradebook.db.query(Notebook.name).join(Assignment).filter(Assignment.name == self._assignment)
             if not {name for (name,) in known}.issuperset(self._exercises):
-                raise CourseError(f"The gradebook does not know all of {self._assignment}. Run: autograder build")
+                raise CourseError(
+                    f"The gradebook does not know all of {self._assignment} yet. "
+                    f"Run: nbgrader generate_assignment {self._assignment} --force"
+                )
             rows = (
                 gradebook.db.query(Student.id, Notebook.name, BaseCell.name, GradeRow.auto_score)
                 .select_from(GradeRow)

@@ -19,6 +19,7 @@ from nbgrader.apps import AutogradeApp
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
+from autograder import notebooks
 from autograder.course import Course, CourseError, Exercise
 from autograder.nbgrader_plugin import read_grade
 from autograder.results import Grade
@@ -132,7 +133,8 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
     if not any(handed_in.values()):
         raise CourseError(
             f"Nobody has handed in {assignment}: {coursedir.submitted_directory}/ holds no notebook of it. "
-            f"Run: nbgrader collect {assignment}"
+            f"Run: nbgrader collect {assignment}, or put notebooks under "
+            f"{coursedir.submitted_directory}/STUDENT/{assignment}/."
         )
     database = coursedir.db_url.removeprefix("sqlite:///")
     if coursedir.db_url.startswith("sqlite:///") and not Path(database).is_file():
@@ -140,9 +142,16 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
     try:
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             max_scores = _max_scores(gradebook, assignment, exercises)
+            misplaced = {
+                (found.student, found.exercise): found
+                for found in notebooks.misplaced(
+                    Path(coursedir.root, coursedir.submitted_directory), assignment, {e.name: e for e in exercises}
+                )
+            }
             names = {student.id for student in gradebook.students} | handed_in["submitted"].keys()
+            names |= {student for student, _ in misplaced}
             students = [
-                _read_student(gradebook, student, assignment, exercises, handed_in)
+                _read_student(gradebook, student, assignment, exercises, handed_in, misplaced)
                 for student in sorted(names | handed_in["autograded"].keys())
             ]
     except SQLAlchemyError as error:
@@ -179,8 +188,8 @@ def _max_scores(gradebook: Gradebook, assignment: str, exercises: list[Exercise]
         )
         if any(cells.get(name) != points for name, points in exercise.points.items()):
             raise CourseError(
-                f"The gradebook does not know {exercise.name} of {assignment} as it is in source/: it is the gradebook "
-                "of another course, or older. Run: autograder build, then: "
+                f"The gradebook does not know {exercise.name} of {assignment} as it is in source/: it is empty, older, "
+                f"or the gradebook of another course. Run: nbgrader generate_assignment {assignment} --force, then: "
                 f"autograder autograde {assignment}"
             )
     return {exercise.name: known[exercise.name].max_score for exercise in exercises}
@@ -192,6 +201,7 @@ def _read_student(
     assignment: str,
     exercises: list[Exercise],
     handed_in: dict[str, dict[str, dict[str, Path]]],
+    misplaced: dict[tuple[str, str], notebooks.Misplaced],
 ) -> StudentResult:
     submitted, autograded = (handed_in[step].get(student, {}) for step in ("submitted", "autograded"))
     submission: SubmittedAssignment | None = None
@@ -205,6 +215,9 @@ def _read_student(
             results[exercise.name] = _judge(exercise, grade, rows.get(exercise.name))
         elif exercise.name in submitted:
             results[exercise.name] = ExerciseResult("review", None, f"Not autograded yet. {_again(exercise)}")
+        elif (student, exercise.name) in misplaced:
+            reason = f"Not graded: {misplaced[student, exercise.name]}"
+            results[exercise.name] = ExerciseResult("review", None, reason)
         else:
             results[exercise.name] = ExerciseResult("missing", 0.0)
     names: dict[str, str] = {}

@@ -120,7 +120,7 @@ def autograde(
     except KeyboardInterrupt:
         click.echo("Stopped. What was graded so far is kept: the same command goes on from there.", err=True)
         sys.exit(130)
-    sys.exit(1 if found.needs_review or found.failed else 0)
+    sys.exit(1 if found.needs_review or found.failed or found.misplaced else 0)
 
 
 @main.command()

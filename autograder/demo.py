@@ -42,13 +42,14 @@ def main() -> None:
     console.print()
     report.print_grades(grades, console)
     run_nbgrader(demo, "generate_feedback", "optimizers", "--force", "--quiet")
-    console.print("\nnbgrader's gradebook has the same scores:")
+    console.print("\nnbgrader's gradebook has the same scores. (The answer in words of lesson 4 is graded by hand.)")
     for line in gradebook_lines(demo):
         console.print(Text(f"  {line}"))
     console.print("\nFeedback pages, one for each student:")
     for page in sorted((demo / "feedback").rglob("*.html")):
         console.print(Text(f"  {page.relative_to(course.root)}"))
     console.print(Text(f"Gradebook: {(demo / 'gradebook.db').relative_to(course.root)}"))
+    console.print("\nYour own class: source .venv/bin/activate, then docs/instructor.md")
 
 
 def hand_in(course: Course, demo: Path) -> list[str]:
@@ -94,8 +95,12 @@ def gradebook_lines(demo: Path) -> list[str]:
     lines = []
     with Gradebook(f"sqlite:///{demo / 'gradebook.db'}") as gradebook:
         for submission in sorted(gradebook.assignment_submissions("optimizers"), key=lambda s: s.student.id):
-            review = "  needs review" if submission.needs_manual_grade else ""
-            lines.append(f"{submission.student.id:8} {submission.score:g} / {submission.max_score:g}{review}")
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            waiting = [grade for grade in grades if grade.needs_manual_grade]
+            written = sum(grade.max_score for grade in waiting if grade.cell.cell_type == "markdown")
+            review = any(grade.cell.cell_type == "code" for grade in waiting)
+            note = "needs review" if review else f"and {written:g} points by hand are open" if written else ""
+            lines.append(f"{submission.student.id:8} {submission.score:g} / {submission.max_score:g}  {note}".rstrip())
     return lines
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,37 @@ def find_exercise(path: Path, notebook: NotebookNode, exercises: Mapping[str, Ex
             return exercise
     known = ", ".join(f"{name}.ipynb" for name in exercises)
     raise UnreadableNotebook(f"{path.name} belongs to no exercise of this course. Name it as one of: {known}.")
+
+
+@dataclass(frozen=True)
+class Misplaced:
+    """An exercise that a student has handed in only under another name or in another folder; nobody graded it."""
+
+    student: str
+    exercise: str
+    path: Path
+    wanted: Path
+    """Where it belongs."""
+
+    def __str__(self) -> str:
+        return f"it lies at {self.path}, where nothing is graded. Move it to {self.wanted}."
+
+
+def misplaced(submitted: Path, assignment: str, exercises: Mapping[str, Exercise]) -> list[Misplaced]:
+    """The exercises of an assignment that lie in the wrong place of ``submitted/``, found by name or answer cells."""
+    found: dict[tuple[str, str], Misplaced] = {}
+    for folder in sorted(path for path in submitted.glob("*") if path.is_dir()):
+        for path in [*sorted(folder.glob("*.ipynb")), *sorted((folder / assignment).rglob("*.ipynb"))]:
+            if (path.parent == folder / assignment and path.stem in exercises) or ".ipynb_checkpoints" in path.parts:
+                continue
+            try:
+                name = find_exercise(path, read(path), exercises).name
+            except UnreadableNotebook:
+                continue
+            wanted = folder / assignment / f"{name}.ipynb"
+            if not wanted.exists():
+                found[folder.name, name] = Misplaced(folder.name, name, path, wanted)
+    return list(found.values())
 
 
 def grade_id(cell: NotebookNode) -> str | None:

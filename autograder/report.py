@@ -77,14 +77,20 @@ def print_class(found: Class, graded: int, written: int, console: Console | None
     console = console or Console(soft_wrap=True)
     submissions = sum(map(len, found.students.values()))
     console.print(
-        f"{submissions} submissions of {len(found.students)} students: {graded} graded now, the others known before.\n"
-        f"{written - len(found.failed)} students written into the gradebook.\n"
-        f"{len(found.needs_review)} submissions need review."
+        f"Submissions: {submissions}, of {_count(len(found.students), 'student')}. Tried now: {graded}; the others "
+        f"were known before.\nWritten into the gradebook: {_count(written - len(found.failed), 'student')}.\n"
+        f"Need review: {_count(len(found.needs_review), 'submission')}."
     )
     for submission, reason in found.needs_review.items():
         console.print(Text(printable(f"  {submission}: {reason}")))
+    for stray in found.misplaced:
+        console.print(Text(printable(f"  {stray.student}/{stray.exercise} was not graded: {stray}")))
     for student, reason in found.failed.items():
         console.print(Text(printable(f"  {student} could not be written: {reason.strip().splitlines()[-1]}")))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def print_grades(grades: Sequence[Grade], console: Console | None = None) -> None:

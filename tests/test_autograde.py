@@ -18,6 +18,7 @@ from autograder import batch, specimens
 from autograder.autograde import Class
 from autograder.batch import LostWorkers, in_order, run_all
 from autograder.build import run_nbgrader
+from autograder.class_results import read_class
 from autograder.cli import main
 from autograder.course import GRADERS, Course, CourseError
 from tests.conftest import set_cell
@@ -205,7 +206,7 @@ def test_clear_messages(root, course, exercise, tmp_path):
         Class(Course(root), "optimizers")
     hand_in(root, "ada", short(exercise))
     (root / "gradebook.db").unlink()
-    with pytest.raises(CourseError, match="autograder build"):
+    with pytest.raises(CourseError, match="nbgrader generate_assignment optimizers --force"):
         Class(Course(root), "optimizers")
 
 
@@ -274,3 +275,25 @@ def test_a_cluster_that_loses_a_worker_loses_no_result(cluster):
 def test_a_cluster_that_does_not_answer_is_named():
     with pytest.raises(CourseError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(run_all(work_slowly, [1], dask="tcp://127.0.0.1:9"))
+
+
+def test_a_notebook_in_the_wrong_place_is_named_and_never_called_missing(root, exercise):
+    """A browser's second download, a folder that was left out, and a draft beside what counts."""
+    hand_in(root, "ada", short(exercise))
+    hand_in(root, "ada", short(exercise), f"{NOTEBOOK} draft")
+    hand_in(root, "eve", short(exercise), f"{NOTEBOOK} (1)")
+    shutil.copy(root / "submitted" / "ada" / "optimizers" / f"{NOTEBOOK}.ipynb", root / "submitted" / "eve.ipynb")
+    (root / "submitted" / "frank").mkdir()
+    shutil.move(root / "submitted" / "eve.ipynb", root / "submitted" / "frank" / f"{NOTEBOOK}.ipynb")
+    done = CliRunner().invoke(main, ["autograde", "optimizers", "--course", str(root), "--workers", "1"])
+    assert done.exit_code == 1
+    for student, place in ("eve", f"eve/optimizers/{NOTEBOOK} (1).ipynb"), ("frank", f"frank/{NOTEBOOK}.ipynb"):
+        assert f"{student}/{NOTEBOOK} was not graded: it lies at {root / 'submitted' / place}" in done.stdout
+        assert f"Move it to {root / 'submitted' / student / 'optimizers' / NOTEBOOK}.ipynb." in done.stdout
+    assert "draft" not in done.stdout
+    results = read_class(Course(root), "optimizers")
+    assert {s.student: s.exercises[NOTEBOOK].state for s in results.students} == {
+        "ada": "final",
+        "eve": "review",
+        "frank": "review",
+    }

@@ -45,7 +45,7 @@ def sgd_class(build_sgd):
 
 @public_check(
     "build_sgd",
-    hint="torch's own defaults differ from those in the def line: hand every argument on.",
+    hint="torch's own defaults differ from those in the def line: keep that line, and hand every argument on.",
     stronger="torch.optim.SGD has keyword arguments lr, momentum and weight_decay. One that you leave out "
     "takes torch's own default (0.001, 0 and 0), not the one of your def line. Which of the three is "
     "missing, or a fixed number?",
@@ -153,7 +153,7 @@ def pull_of_sgd(decay_pull):
 
 @public_check(
     "decay_pull",
-    hint="the answer is the weight before the step minus the weight after it.",
+    hint="the answer is the weight before the step minus the weight after it; step() skips a weight without .grad.",
     stronger="the parameter must start at weight, not at 1, and no abs(...) belongs here. step() changes a "
     "tensor in place: keep the value before it as a number, because a second name for the tensor "
     "shows the value after.",
