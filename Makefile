@@ -8,7 +8,7 @@ BIN := .venv/bin
 test: .venv/ready  ## all tests, slow ones too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 15
 
 demo: .venv/ready  ## grade a small class through nbgrader, and show the scores
 	$(BIN)/python -m autograder.demo
