@@ -253,7 +253,7 @@ def dask() -> Rows:
 
     rows: Rows = [("workers", "seconds", "efficiency")]
     for workers in (1, 2, 4, 8):
-        with LocalCluster(workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
             with Client(cluster) as client:
                 client.wait_for_workers(workers)
             list(run_all(simulate, range(workers), dask=cluster.scheduler_address))
