@@ -24,7 +24,7 @@ from autograder import notebooks, store
 from autograder.batch import kept_environment, process_grader, read_course, run_all
 from autograder.course import Course, CourseError, Exercise
 from autograder.grading import Graded
-from autograder.results import Grade
+from autograder.results import Grade, total
 from autograder.store import Store
 
 
@@ -159,8 +159,8 @@ class Class:
         for submission, grade in self._grades.items():
             cells = self._scores.get((submission.student, submission.exercise), {})
             scores = [cells.get(cell) for cell in self._exercises[submission.exercise].points]
-            old = None if None in scores else sum(score for score in scores if score is not None)
-            if old is not None and (grade is None or grade.score is None or abs(grade.score - old) > 1e-9):
+            old = None if None in scores else total(score for score in scores if score is not None)
+            if old is not None and (grade is None or grade.score is None or grade.score != old):
                 changes.append(Change(submission, old, grade.score if grade else None))
         return sorted(changes, key=lambda change: not change.lowers)
 
@@ -211,10 +211,7 @@ class Class:
         if grade is None or grade.status != "graded":
             return False
         cells = self._scores.get((submission.student, submission.exercise), {})
-        return all(
-            cells.get(cell) == sum(check.points for check in grade.of_cell(cell))
-            for cell in self._exercises[submission.exercise].points
-        )
+        return all(cells.get(cell) == grade.points_of(cell) for cell in self._exercises[submission.exercise].points)
 
 
 def grade_submission(item: tuple[Path, str], root: Path, graders: Path, unsafe: bool) -> Graded:

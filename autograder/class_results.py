@@ -243,7 +243,7 @@ def _judge(exercise: Exercise, grade: Grade | None, row: SubmittedNotebook | Non
         return ExerciseResult("review", None, f"The gradebook has no scores for it. {_again(exercise)}", grade)
     cells = {cell.name: cell for cell in row.grades}
     for name in exercise.points:
-        found = sum(check.points for check in grade.of_cell(name)) if grade.status == "graded" else None
+        found = grade.points_of(name) if grade.status == "graded" else None
         if name not in cells or cells[name].auto_score != found:
             reason = f"The gradebook has another score for {name} than the autograded notebook. {_again(exercise)}"
             return ExerciseResult("review", None, reason, grade)

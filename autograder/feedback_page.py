@@ -32,7 +32,7 @@ from autograder.course import Exercise
 from autograder.harmless import CODE_STYLE, code, markdown, plain
 from autograder.nbgrader_plugin import exercise_of, read_grade
 from autograder.notebooks import grade_id
-from autograder.results import CheckResult, Grade
+from autograder.results import CheckResult, Grade, total
 
 
 class GetPoints(GetGrades):
@@ -118,7 +118,7 @@ class Part:
     @property
     def checks_points(self) -> float:
         """What the checks add up to; the instructor may have given other points by hand."""
-        return sum(check.points for check in self.checks)
+        return total(check.points for check in self.checks)
 
     @property
     def races(self) -> list[Race]:

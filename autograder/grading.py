@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from autograder import confinement, notebooks, wire
 from autograder.course import Exercise
-from autograder.results import CheckResult, Grade, Status, printable
+from autograder.results import CheckResult, Grade, Status, printable, total
 from autograder.sandbox import Guest, Limits, Sandbox, SandboxError, StudentFault
 from autograder.student import Shown, Student
 
@@ -133,7 +133,7 @@ class Grader:
         with self.sandbox.load([cell for _, cell in cells], exercise.files, self.limits) as guest:
             checks = run_checks(guest, exercise)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
-        points = {cell: sum(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
+        points = {cell: total(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
         if points != exercise.points:
             raise GradersError(f"The checks of {exercise.name} add up to {points}, its cells to {exercise.points}.")
         return outputs, checks

@@ -266,9 +266,8 @@ class SaveGrades(SaveAutoGrades):
             )
             grade = None
         for name in exercise.points.keys() & rows.keys():
-            checks = grade.of_cell(name) if grade is not None and grade.status == "graded" else []
             row = rows[name]
-            row.auto_score = sum(check.points for check in checks) if checks else None
+            row.auto_score = grade.points_of(name) if grade is not None and grade.status == "graded" else None
             row.needs_manual_grade = row.manual_score is not None or row.auto_score is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +12,11 @@ Status = Literal["passed", "failed", "error"]
 
 Curve = tuple[str, list[float | None]]
 """The name of an optimizer and its losses; None where a loss is not finite. (A notebook's dicts lose their order.)"""
+
+
+def total(points: Iterable[float]) -> float:
+    """The sum of points, so that ten times 0.3 is 3: the gradebook's scores are compared with it."""
+    return round(math.fsum(points), 9)
 
 
 def printable(text: str) -> str:
@@ -58,11 +65,15 @@ class Grade:
     @property
     def score(self) -> float | None:
         """The sum of the points; None as long as the submission needs review."""
-        return sum(check.points for check in self.checks) if self.status == "graded" else None
+        return total(check.points for check in self.checks) if self.status == "graded" else None
 
     def of_cell(self, cell: str) -> list[CheckResult]:
         """The checks that carry a test cell's points."""
         return [check for check in self.checks if check.cell == cell]
+
+    def points_of(self, cell: str) -> float:
+        """The points that a test cell's checks have earned."""
+        return total(check.points for check in self.of_cell(cell))
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``autograder grade --json`` prints."""

@@ -186,6 +186,20 @@ def test_graders_are_read_again_once_they_are_changed(grader, solution, exercise
         assert grade(grader, solution, own).score == score
 
 
+@pytest.mark.parametrize("count", [7, 10, 25, 90])
+def test_parts_of_a_point_add_up(grader, solution, exercise, tmp_path, count):
+    """Ten times 0.3 is 3 to people, and a little less to a sum of floats."""
+    lines = ["from autograder.checks import check"]
+    for cell, points in exercise.points.items():
+        for number in range(count):
+            lines.append(f"@check('{cell}', {points} / {count}, 'h')\ndef {cell}_{number}(student):\n    'Is.'")
+    own = dataclasses.replace(exercise, graders_folder=tmp_path)
+    own.graders.write_text("\n".join(lines))
+    result = grade(grader, solution, own)
+    assert (result.status, result.score) == ("graded", 12)
+    assert {cell: result.points_of(cell) for cell in exercise.points} == exercise.points
+
+
 # --- feedback -----------------------------------------------------------------------------------------------------
 
 
