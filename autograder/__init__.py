@@ -4,4 +4,10 @@ This package is importable inside the sandbox, so nothing is imported here: a Gu
 ``autograder.wire`` and ``autograder.guest``.
 """
 
+import sys
+
+# nbformat imports jsonschema, which imports this where it is installed, for a check of addresses that no notebook
+# needs. It builds a grammar, for longer than all else that a command imports. None means: as if not installed.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 __version__ = "0.1.0"

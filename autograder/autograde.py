@@ -21,9 +21,8 @@ from nbgrader.apps.api import NbGraderAPI
 from sqlalchemy.exc import SAWarning
 
 from autograder import notebooks, store
-from autograder.batch import kept_environment, process_grader, read_course, run_all
-from autograder.course import Course, CourseError, Exercise
-from autograder.grading import Graded
+from autograder.batch import grade_submission, kept_environment, run_all
+from autograder.course import Course, CourseError
 from autograder.results import Grade, total
 from autograder.store import Store
 
@@ -212,14 +211,3 @@ class Class:
             return False
         cells = self._scores.get((submission.student, submission.exercise), {})
         return all(cells.get(cell) == grade.points_of(cell) for cell in self._exercises[submission.exercise].points)
-
-
-def grade_submission(item: tuple[Path, str], root: Path, graders: Path, unsafe: bool) -> Graded:
-    """Grade one notebook as nbgrader's plugin does: repaired first, so that the outputs fit its cells."""
-    path, name = item
-    exercise: Exercise = read_course(root, graders).exercises[name]
-    try:
-        notebook = notebooks.repair(notebooks.read(path), exercise)
-    except notebooks.UnreadableNotebook as error:
-        return Graded(Grade(str(path), name, "needs_review", str(error), exercise.max_score, 0.0), {})
-    return process_grader(unsafe).grade_notebook(notebook, exercise, str(path))

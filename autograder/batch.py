@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from autograder.course import GRADERS, Course, CourseError
-from autograder.grading import Grader
-from autograder.results import Grade
+from autograder import confinement, notebooks
+from autograder.course import GRADERS, Course, CourseError, Exercise
+from autograder.results import Grade, Graded
+from autograder.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from autograder.grading import Grader
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -136,6 +140,18 @@ def grade_one(path: Path, root: Path, unsafe: bool) -> Grade:
         return process_grader(unsafe).grade_file(path, read_course(root).exercises)
 
 
+def grade_submission(item: tuple[Path, str], root: Path, graders: Path, unsafe: bool) -> Graded:
+    """Grade one notebook as nbgrader's plugin does: repaired first, so that the outputs fit its cells."""
+    path, name = item
+    exercise: Exercise = read_course(root, graders).exercises[name]
+    try:
+        notebook = notebooks.repair(notebooks.read(path), exercise)
+    except notebooks.UnreadableNotebook as error:
+        return Graded(Grade(str(path), name, "needs_review", str(error), exercise.max_score, 0.0), {})
+    with _one_at_a_time:
+        return process_grader(unsafe).grade_notebook(notebook, exercise, str(path))
+
+
 _one_at_a_time = threading.Lock()
 """A cluster's worker may run several tasks as threads; a Sandbox serves one submission at a time."""
 
@@ -143,7 +159,12 @@ _one_at_a_time = threading.Lock()
 @functools.cache
 def process_grader(unsafe: bool) -> Grader:
     """The one grader of this process, whose sandbox stays warm until the process ends."""
-    grader = Grader(unsafe)
+    sandbox = Sandbox(confinement.choose(unsafe))  # it warms up while torch and pytest are imported here
+    import torch._dynamo  # noqa: F401  else the first optimizer imports it
+
+    from autograder.grading import Grader
+
+    grader = Grader(unsafe, sandbox=sandbox)
     multiprocessing.util.Finalize(None, grader.close, exitpriority=10)  # atexit does not run in a pool's workers
     return grader
 

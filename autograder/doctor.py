@@ -66,6 +66,7 @@ def examine(unsafe: bool = False) -> bool:
     started = time.perf_counter()
     try:
         with Sandbox(backend) as sandbox:
+            sandbox.warm_up()
             console.print(f"  warm after {time.perf_counter() - started:.1f} s; tried in a real Guest:")
             _try_out(sandbox, console)
     except SandboxError as error:

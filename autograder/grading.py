@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from autograder import confinement, notebooks, wire
 from autograder.course import Exercise
-from autograder.results import CheckResult, Grade, Status, printable, total
+from autograder.results import CheckResult, Grade, Graded, Status, printable, total
 from autograder.sandbox import Guest, Limits, Sandbox, SandboxError, StudentFault
 from autograder.student import Shown, Student
 
@@ -28,26 +28,18 @@ class GradersError(Exception):
     """The graders of an exercise are missing or broken; nothing may be scored."""
 
 
-@dataclass(frozen=True)
-class Graded:
-    """A Grade, and what the notebook displayed on the way."""
-
-    grade: Grade
-    outputs: dict[int, list[wire.Output]]
-    """The outputs of each cell that ran, by its place in the notebook."""
-
-
 class Grader:
     """Grades submissions, one after another, on one warm sandbox.
 
-    ``unsafe`` lets student code run unconfined where no sandbox works. Use as a context manager, or call close.
+    ``unsafe`` lets student code run unconfined where no sandbox works; a ``sandbox`` may have been started before.
+    Use as a context manager, or call close.
     """
 
-    def __init__(self, unsafe: bool = False, limits: Limits = Limits()) -> None:
+    def __init__(self, unsafe: bool = False, limits: Limits = Limits(), sandbox: Sandbox | None = None) -> None:
         torch.set_num_threads(1)  # as in the Guests: references must not depend on the machine's load
         self._unsafe = unsafe
         self.limits = limits
-        self._sandbox: Sandbox | None = None
+        self._sandbox = sandbox
 
     def __enter__(self) -> Grader:
         return self
@@ -64,14 +56,11 @@ class Grader:
     @property
     def sandbox(self) -> Sandbox:
         """The warm sandbox, started when first needed. Raises NoSandboxError or SandboxError."""
-        if not self._is_warm:
+        if self._sandbox is None or not self._sandbox.alive:
             self.close()
             self._sandbox = Sandbox(confinement.choose(self._unsafe))
+        self._sandbox.warm_up()
         return self._sandbox
-
-    @property
-    def _is_warm(self) -> bool:
-        return self._sandbox is not None and self._sandbox.alive
 
     def grade_file(self, path: Path, exercises: dict[str, Exercise]) -> Grade:
         """Grade a notebook file. A file that can't be graded needs review, with the reason; it never raises for it."""
@@ -98,10 +87,9 @@ class Grader:
         started = time.perf_counter()
         for attempt in range(2):
             try:
-                if not self._is_warm:  # warming up is not this submission's time
-                    self.sandbox  # noqa: B018
-                    started = time.perf_counter()
-                outputs, checks = self._run(notebook, exercise)
+                sandbox = self.sandbox
+                started = time.perf_counter()  # warming up is not this submission's time
+                outputs, checks = self._run(notebook, exercise, sandbox)
                 break
             except SandboxError as error:
                 self.close()
@@ -125,12 +113,12 @@ class Grader:
         return Graded(Grade(submission, exercise.name, status, reason, exercise.max_score, seconds, checks), outputs)
 
     def _run(
-        self, notebook: NotebookNode, exercise: Exercise
+        self, notebook: NotebookNode, exercise: Exercise, sandbox: Sandbox
     ) -> tuple[dict[int, list[wire.Output]], list[CheckResult]]:
         if not exercise.graders.is_file():
             raise GradersError(f"The graders of {exercise.name} are missing: {exercise.graders.name}.")
         cells = notebooks.cells_to_run(notebook, exercise)
-        with self.sandbox.load([cell for _, cell in cells], exercise.files, self.limits) as guest:
+        with sandbox.load([cell for _, cell in cells], exercise.files, self.limits) as guest:
             checks = run_checks(guest, exercise)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
         points = {cell: total(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}

@@ -34,8 +34,7 @@ from traitlets import Bool, Unicode
 from autograder import feedback, notebooks, wire
 from autograder.batch import process_grader
 from autograder.course import Course, Exercise
-from autograder.grading import Graded
-from autograder.results import CheckResult, Grade
+from autograder.results import CheckResult, Grade, Graded
 from autograder.store import Store, exercise_key, key_of
 
 NOTES = "autograder"

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from autograder import wire
+
 Status = Literal["passed", "failed", "error"]
 
 
@@ -91,3 +93,12 @@ class Grade:
             "seconds": round(self.seconds, 3),
             "checks": checks,
         }
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A Grade, and what the notebook displayed on the way."""
+
+    grade: Grade
+    outputs: dict[int, list[wire.Output]]
+    """The outputs of each cell that ran, by its place in the notebook."""

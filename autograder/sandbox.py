@@ -7,9 +7,7 @@ Two kinds of trouble are kept apart. ``StudentFault`` is what a submission did t
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -18,13 +16,11 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
-import cloudpickle
 import msgspec
-import torch
 
 from autograder import confinement, wire
-from autograder.guest.describe import reduce_tensor
 
 _from_zygote = msgspec.msgpack.Decoder(wire.FromZygote)
 _cell_done = msgspec.msgpack.Decoder(wire.CellDone)
@@ -68,15 +64,17 @@ class Limits:
 class Sandbox:
     """A warm, confined process that can load submissions, one at a time.
 
-    Starting takes seconds, loading milliseconds: keep one for many submissions, and close it at the end.
+    It warms up for seconds beside the caller, and loads in milliseconds: keep one for many submissions, and close it
+    at the end. This module does not import torch, so that the caller can do so meanwhile.
     """
 
     def __init__(self, backend: confinement.Backend | None = None) -> None:
-        """Start the sandbox. Raises NoSandboxError, or SandboxError when it does not come up."""
+        """Start the sandbox. Raises NoSandboxError."""
         self.backend = backend or confinement.choose()
         self._scratch = tempfile.mkdtemp(prefix="autograder-")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
         self._due: deque[int | socket.socket] = deque()
+        self._is_warm = False
         self._spare: tuple[int, socket.socket] | None = None
         self._control, inside = socket.socketpair()
         with inside:
@@ -87,11 +85,6 @@ class Sandbox:
                 stderr=self._log,
                 start_new_session=True,
             )
-        ready = self._answer(WARM_UP_SECONDS)
-        if not isinstance(ready, wire.Ready) or ready.torch != torch.__version__:
-            self.close()
-            raise SandboxError(f"the sandbox has another torch ({ready}) than the graders ({torch.__version__})")
-        self.prepare_guest()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -109,12 +102,23 @@ class Sandbox:
             self._spare[1].close()
             self._spare = None
         try:
-            self._process.wait(10)
+            self._process.wait(10 if self._is_warm else 0)  # while it warms up it does not notice
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._log.close()
         remove(self._scratch)
+
+    def warm_up(self) -> None:
+        """Wait until submissions can be loaded. Raises SandboxError when the sandbox does not come up."""
+        if self._is_warm:
+            return
+        ready = self._answer(WARM_UP_SECONDS)
+        if not isinstance(ready, wire.Ready) or ready.torch != version("torch"):
+            self.close()
+            raise SandboxError(f"the sandbox has another torch ({ready}) than the graders ({version('torch')})")
+        self._is_warm = True
+        self.prepare_guest()
 
     @property
     def alive(self) -> bool:
@@ -140,6 +144,7 @@ class Sandbox:
 
     def new_guest(self) -> tuple[int, socket.socket]:
         """A Guest: its process id inside the sandbox, and a socket to it."""
+        self.warm_up()
         self.prepare_guest()
         self._settle()
         assert self._spare is not None
@@ -360,22 +365,6 @@ class Guest:
         return "It interfered with the grader's connection."
 
 
-class _Pickler(pickle.Pickler):
-    """Sends an ordinary tensor as its bytes: several times as fast as torch's own way, in both processes."""
-
-    def reducer_override(self, value: object) -> object:
-        return reduce_tensor(value) if isinstance(value, torch.Tensor) else NotImplemented
-
-
-def _pickle(arguments: object) -> bytes:
-    buffer = io.BytesIO()
-    try:
-        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(arguments)
-        return buffer.getvalue()
-    except (pickle.PicklingError, AttributeError, TypeError):  # a function or class that only the graders have
-        return cloudpickle.dumps(arguments)
-
-
 def _stopped(fault: str) -> wire.Error:
     return wire.Error("Stopped", fault, [f"Stopped: {fault}"])
 
@@ -388,10 +377,10 @@ class Fork:
     _channel: socket.socket
     _greeted: bool = False
 
-    def call(self, function: str, args: tuple, kwargs: dict, seconds: float | None = None) -> wire.FromCall:
-        """Call a function of the notebook. Raises StudentFault when no answer comes back."""
+    def call(self, function: str, arguments: bytes, seconds: float | None = None) -> wire.FromCall:
+        """Call a function of the notebook with pickled ``(args, kwargs)``. Raises StudentFault when no answer comes."""
         seconds = self.guest.limits.call if seconds is None else seconds
-        return self._ask(wire.Call(function, _pickle((args, kwargs)), seconds), function, seconds)
+        return self._ask(wire.Call(function, arguments, seconds), function, seconds)
 
     def look(self, index: int) -> wire.FromCall:
         """Describe an object that an earlier call was given, as it is now."""

@@ -16,8 +16,7 @@ import msgspec
 
 from autograder import wire
 from autograder.course import Exercise
-from autograder.grading import Graded
-from autograder.results import Grade
+from autograder.results import Grade, Graded
 
 PLACE = Path(".autograder", "grades.sqlite")
 """Where a course keeps them. It may be deleted at any time: then everything is graded again."""

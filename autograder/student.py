@@ -6,16 +6,19 @@ grader's own objects; everything else comes back as a copy or a description.
 
 from __future__ import annotations
 
+import io
 import math
+import pickle
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cloudpickle
 import torch
 
 from autograder import wire
-from autograder.guest.describe import Generator, NewAxes, sent_objects
+from autograder.guest.describe import Generator, NewAxes, reduce_tensor, sent_objects
 from autograder.results import Curve
 from autograder.sandbox import Fork, StudentFault
 
@@ -128,7 +131,7 @@ class Student:
     def _call(self, function: str, args: tuple, kwargs: dict[str, object]) -> Any:
         args = tuple(Generator(arg) if isinstance(arg, types.GeneratorType) else arg for arg in args)
         self._sent.extend(sent_objects([args, kwargs]))
-        answer = self._fork.call(function, args, kwargs, self._seconds)
+        answer = self._fork.call(function, _pickle((args, kwargs)), self._seconds)
         if isinstance(answer, wire.Returned):
             try:
                 return rebuild(answer.value, self._sent)
@@ -289,3 +292,19 @@ def _rebuild_tensor(value: wire.Tensor) -> Any:
     if value.type_name == "torch.nn.parameter.Parameter" and (dtype.is_floating_point or dtype.is_complex):
         return torch.nn.Parameter(tensor, requires_grad=value.requires_grad)
     return tensor
+
+
+class _Pickler(pickle.Pickler):
+    """Sends an ordinary tensor as its bytes: several times as fast as torch's own way, in both processes."""
+
+    def reducer_override(self, value: object) -> object:
+        return reduce_tensor(value) if isinstance(value, torch.Tensor) else NotImplemented
+
+
+def _pickle(arguments: object) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(arguments)
+        return buffer.getvalue()
+    except (pickle.PicklingError, AttributeError, TypeError):  # a function or class that only the graders have
+        return cloudpickle.dumps(arguments)

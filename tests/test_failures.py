@@ -21,8 +21,7 @@ from autograder import grading, nbgrader_plugin, sandbox
 from autograder.batch import kept_environment
 from autograder.confinement import NoSandboxError
 from autograder.course import Course
-from autograder.grading import Graded
-from autograder.results import CheckResult, Grade
+from autograder.results import CheckResult, Grade, Graded
 from tests import kill_autograde
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission

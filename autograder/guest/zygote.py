@@ -16,6 +16,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import msgspec
 import torch
@@ -25,7 +26,7 @@ from autograder.guest import isolation, session
 from autograder.guest.kernel import Kernel, make_kernel
 
 _decoder = msgspec.msgpack.Decoder(wire.ToZygote)
-_READY = wire.Ready(platform.python_version(), str(torch.__version__))
+_READY = wire.Ready(platform.python_version(), version("torch"))
 
 
 def main(backend: str, scratch: str, readable: list[str]) -> None:
@@ -47,8 +48,8 @@ def main(backend: str, scratch: str, readable: list[str]) -> None:
     gc.collect()
     gc.freeze()
     speed_up = isolation.use_huge_pages()
-    _go_on(speed_up, 1.0)
     wire.send(control, _READY)
+    _go_on(speed_up, 0.2)
     _serve(control, kernel, isolated, speed_up)
     os._exit(0)  # the libraries' own clean-up is slow and noisy
 
