@@ -1,11 +1,14 @@
 """``autograder autograde``: a class goes into nbgrader's gradebook as ``nbgrader autograde`` would write it."""
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -275,6 +278,24 @@ def test_a_cluster_that_loses_a_worker_loses_no_result(cluster):
 def test_a_cluster_that_does_not_answer_is_named():
     with pytest.raises(CourseError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(run_all(work_slowly, [1], dask="tcp://127.0.0.1:9"))
+
+
+def test_threads_of_one_worker_take_turns(root, exercise, monkeypatch):
+    """A Dask worker has as many threads as cores unless it is told otherwise, and one sandbox."""
+    working = threading.Lock()
+
+    class OneAtATime:
+        def grade_notebook(self, *_: object) -> str:
+            assert working.acquire(blocking=False), "two submissions at once"
+            time.sleep(0.05)
+            working.release()
+            return "done"
+
+    monkeypatch.setattr(batch, "process_grader", lambda unsafe: OneAtATime())
+    items = [(hand_in(root, student, short(exercise)), NOTEBOOK) for student in ("ada", "ben", "eve")]
+    work = functools.partial(batch.grade_submission, root=root, graders=GRADERS, unsafe=False)
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(work, items)) == ["done"] * 3
 
 
 def test_a_notebook_in_the_wrong_place_is_named_and_never_called_missing(root, exercise):
