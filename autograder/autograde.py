@@ -59,9 +59,9 @@ class Class:
 
     def __init__(self, course: Course, assignment: str, unsafe: bool = False) -> None:
         """Raises CourseError when the assignment, its submissions or its place in the gradebook is missing."""
-        self._course, self._assignment, self._unsafe = course, assignment, unsafe
-        self._exercises = {e.name: e for e in course.exercises.values() if e.assignment == assignment}
-        if not self._exercises:
+        self.course, self._assignment, self._unsafe = course, assignment, unsafe
+        self.exercises = {e.name: e for e in course.exercises.values() if e.assignment == assignment}
+        if not self.exercises:
             known = ", ".join(sorted({e.assignment for e in course.exercises.values()}))
             raise CourseError(f"There is no assignment {assignment} in source/. There is: {known}.")
         with contextlib.chdir(course.root):  # where nbgrader looks for its configuration
@@ -72,13 +72,13 @@ class Class:
         app.config.ExecuteInSandbox.unsafe = unsafe
         self._nbgrader = NbGraderAPI(app.coursedir, config=app.config)
         self.misplaced = notebooks.misplaced(
-            course.root / app.coursedir.submitted_directory, assignment, self._exercises
+            course.root / app.coursedir.submitted_directory, assignment, self.exercises
         )
         """What nobody grades, because it lies in the wrong place."""
         self.students = self._find()
         """What each student has handed in."""
         self._scores = self._read_scores()
-        keys = {name: store.exercise_key(exercise, unsafe) for name, exercise in self._exercises.items()}
+        keys = {name: store.exercise_key(exercise, unsafe) for name, exercise in self.exercises.items()}
         self._keys = {
             s: store.key_of(notebooks.identity(s.path), keys[s.exercise])
             for handed_in in self.students.values()
@@ -99,15 +99,10 @@ class Class:
         found: dict[str, list[Submission]] = {}
         for student in sorted(self._nbgrader.get_submitted_students(self._assignment)):
             folder = Path(coursedir.format_path(coursedir.submitted_directory, student, self._assignment))
-            paths = [folder / f"{name}.ipynb" for name in self._exercises]
+            paths = [folder / f"{name}.ipynb" for name in self.exercises]
             found[student] = [Submission(student, path.stem, path) for path in paths if path.is_file()]
         if not any(found.values()):
-            raise CourseError(
-                f"Nobody has handed in {self._assignment}: {coursedir.submitted_directory}/ holds no notebook of it. "
-                f"Run: nbgrader collect {self._assignment}, or put notebooks under "
-                f"{coursedir.submitted_directory}/STUDENT/{self._assignment}/."
-                + "".join(f"\n{found.student}/{found.exercise}: {found}" for found in self.misplaced)
-            )
+            raise notebooks.nothing_handed_in(self._assignment, coursedir.submitted_directory, self.misplaced)
         return found
 
     def _read_scores(self) -> dict[tuple[str, str], dict[str, float | None]]:
@@ -115,7 +110,7 @@ class Class:
         coursedir = self._nbgrader.coursedir
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             known = gradebook.db.query(Notebook.name).join(Assignment).filter(Assignment.name == self._assignment)
-            if not {name for (name,) in known}.issuperset(self._exercises):
+            if not {name for (name,) in known}.issuperset(self.exercises):
                 raise CourseError(
                     f"The gradebook does not know all of {self._assignment} yet. "
                     f"Run: nbgrader generate_assignment {self._assignment} --force"
@@ -146,7 +141,7 @@ class Class:
     ) -> Iterator[tuple[Submission, Grade]]:
         """Grade submissions side by side, and keep each Grade as it comes."""
         work = functools.partial(
-            grade_submission, root=self._course.root, graders=self._course.graders, unsafe=self._unsafe
+            grade_submission, root=self.course.root, graders=self.course.graders, unsafe=self._unsafe
         )
         for place, graded in run_all(work, [(s.path.absolute(), s.exercise) for s in todo], workers, dask):
             self._store.put(self._keys[todo[place]], graded)
@@ -157,7 +152,7 @@ class Class:
         changes = []
         for submission, grade in self._grades.items():
             cells = self._scores.get((submission.student, submission.exercise), {})
-            scores = [cells.get(cell) for cell in self._exercises[submission.exercise].points]
+            scores = [cells.get(cell) for cell in self.exercises[submission.exercise].points]
             old = None if None in scores else total(score for score in scores if score is not None)
             if old is not None and (grade is None or grade.score is None or grade.score != old):
                 changes.append(Change(submission, old, grade.score if grade else None))
@@ -210,4 +205,4 @@ class Class:
         if grade is None or grade.status != "graded":
             return False
         cells = self._scores.get((submission.student, submission.exercise), {})
-        return all(cells.get(cell) == grade.points_of(cell) for cell in self._exercises[submission.exercise].points)
+        return all(cells.get(cell) == grade.points_of(cell) for cell in self.exercises[submission.exercise].points)

@@ -130,24 +130,18 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
             ("autograded", coursedir.autograded_directory),
         )
     }
+    strays = notebooks.misplaced(
+        Path(coursedir.root, coursedir.submitted_directory), assignment, {e.name: e for e in exercises}
+    )
     if not any(handed_in.values()):
-        raise CourseError(
-            f"Nobody has handed in {assignment}: {coursedir.submitted_directory}/ holds no notebook of it. "
-            f"Run: nbgrader collect {assignment}, or put notebooks under "
-            f"{coursedir.submitted_directory}/STUDENT/{assignment}/."
-        )
+        raise notebooks.nothing_handed_in(assignment, coursedir.submitted_directory, strays)
     database = coursedir.db_url.removeprefix("sqlite:///")
     if coursedir.db_url.startswith("sqlite:///") and not Path(database).is_file():
         raise CourseError(f"There is no gradebook {database}. Run: autograder autograde {assignment}")
     try:
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             max_scores = _max_scores(gradebook, assignment, exercises)
-            misplaced = {
-                (found.student, found.exercise): found
-                for found in notebooks.misplaced(
-                    Path(coursedir.root, coursedir.submitted_directory), assignment, {e.name: e for e in exercises}
-                )
-            }
+            misplaced = {(stray.student, stray.exercise): stray for stray in strays}
             names = {student.id for student in gradebook.students} | handed_in["submitted"].keys()
             names |= {student for student, _ in misplaced}
             students = [

@@ -106,7 +106,7 @@ def autograde(
             todo = found.todo(force)
             for submission, grade in report.grading_progress(found.grade(todo, workers, dask), len(todo)):
                 if grade.status == "needs_review":
-                    click.echo(printable(f"{submission} needs review: {grade.reason}"), err=True)
+                    click.echo(printable(f"{submission} needs review"), err=True)  # the summary says why
             changes = found.changes()
             report.print_changes(changes)
             if any(change.lowers for change in changes) and not yes and sys.stdin.isatty():

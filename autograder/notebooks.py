@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import wire
-from autograder.course import Exercise
+from autograder.course import CourseError, Exercise
 from autograder.results import printable
 
 MAX_BYTES = 20 * 2**20
@@ -37,7 +37,7 @@ def read(path: Path) -> NotebookNode:
     """Read a notebook in format 4. Raises UnreadableNotebook for anything else."""
     remedy = "Ask the student for a new copy: File, Save, and submit again."
     if not path.is_file():
-        raise UnreadableNotebook(f"There is no notebook {path.name}. {remedy}")
+        raise UnreadableNotebook(f"There is no notebook {path.name} in {path.parent}. Is this the right place?")
     if path.is_symlink():  # it could lead to the solution
         raise UnreadableNotebook(f"{path.name} is a link to another file, and no notebook of its own. {remedy}")
     if path.stat().st_size > MAX_BYTES:
@@ -159,6 +159,15 @@ def misplaced(submitted: Path, assignment: str, exercises: Mapping[str, Exercise
             if not wanted.exists():
                 found[folder.name, name] = Misplaced(folder.name, name, path, wanted)
     return list(found.values())
+
+
+def nothing_handed_in(assignment: str, submitted: str, strays: Iterable[Misplaced]) -> CourseError:
+    """What to say where ``submitted/`` holds no notebook in its place."""
+    return CourseError(
+        f"Nobody has handed in {assignment}: {submitted}/ holds no notebook of it. "
+        f"Run: nbgrader collect {assignment}, or put notebooks under {submitted}/STUDENT/{assignment}/."
+        + "".join(f"\n{stray.student}/{stray.exercise}: {stray}" for stray in strays)
+    )
 
 
 def grade_id(cell: NotebookNode) -> str | None:

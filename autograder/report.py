@@ -76,9 +76,13 @@ def print_class(found: Class, graded: int, written: int, console: Console | None
     """What a run of ``autograder autograde`` has done."""
     console = console or Console(soft_wrap=True)
     submissions = sum(map(len, found.students.values()))
+    strays = sum(stray.student in found.students for stray in found.misplaced)
+    missing = len(found.students) * len(found.exercises) - submissions - strays
+    console.print(Text(f"Course: {found.course.root}"))
     console.print(
-        f"Submissions: {submissions}, of {_count(len(found.students), 'student')}. Tried now: {graded}; the others "
-        f"were known before.\nWritten into the gradebook: {_count(written - len(found.failed), 'student')}.\n"
+        f"Submissions: {submissions}, of {_count(len(found.students), 'student')}; {missing} not handed in. "
+        f"Tried now: {graded}; the others were known before.\n"
+        f"Written into the gradebook: {_count(written - len(found.failed), 'student')}.\n"
         f"Need review: {_count(len(found.needs_review), 'submission')}."
     )
     for submission, reason in found.needs_review.items():

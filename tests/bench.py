@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import logging
 import os
 import shutil
 import statistics
@@ -24,6 +25,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -253,7 +256,9 @@ def dask() -> Rows:
 
     rows: Rows = [("workers", "seconds", "efficiency")]
     for workers in (1, 2, 4, 8):
-        with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        ) as cluster:
             with Client(cluster) as client:
                 client.wait_for_workers(workers)
             list(run_all(simulate, range(workers), dask=cluster.scheduler_address))
@@ -368,15 +373,17 @@ def draw(results: dict[str, Rows]) -> None:
 def main(names: list[str]) -> None:
     """Measure, print, and write."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    console, results, text = Console(soft_wrap=True), {}, []
+    console, results, text = Console(width=None if sys.stdout.isatty() else 120), {}, []
     for name in names or SECTIONS:
-        results[name] = SECTIONS[name]()
+        # each in a process of its own: a notebook's kernel takes over __main__, and memory is measured
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            results[name] = process.submit(SECTIONS[name]).result()
         head, *rows = results[name]
         title = (SECTIONS[name].__doc__ or "").strip()
-        table = Table(*head, title=title, title_justify="left", box=None, pad_edge=False)
+        table = Table(*head, box=None, pad_edge=False)
         for row in rows:
             table.add_row(*row)
-        console.print(table, "")
+        console.print(title, table, "")
         lines = ["| " + " | ".join(row) + " |" for row in (head, tuple("---" for _ in head), *rows)]
         text += [f"## {title}", "", *lines, ""]
         (FOLDER / "bench.md").write_text("\n".join(text))
