@@ -78,7 +78,9 @@ def run_all(
                 return
             except BrokenExecutor:  # all that is left in the pool ends with the one worker
                 continue
-    raise LostWorkers(f"Workers died {MAX_LOST_WORKERS} times, perhaps for want of memory. Try again with fewer.")
+    raise LostWorkers(
+        f"Workers died {MAX_LOST_WORKERS} times, perhaps for want of memory. Run it again with fewer: --workers 1"
+    )
 
 
 @contextlib.contextmanager
@@ -118,7 +120,7 @@ def _on_dask(address: str) -> Iterator[Executor]:
         try:
             yield executor
         except KilledWorker as error:
-            raise LostWorkers(f"The cluster lost its workers again and again: {error}") from error
+            raise LostWorkers(f"The cluster lost its workers again and again: {error}. Their logs say why.") from error
         finally:
             executor.shutdown(wait=False)
 
@@ -143,12 +145,12 @@ def grade_one(path: Path, root: Path, unsafe: bool) -> Grade:
 def grade_submission(item: tuple[Path, str], root: Path, graders: Path, unsafe: bool) -> Graded:
     """Grade one notebook as nbgrader's plugin does: repaired first, so that the outputs fit its cells."""
     path, name = item
-    exercise: Exercise = read_course(root, graders).exercises[name]
-    try:
-        notebook = notebooks.repair(notebooks.read(path), exercise)
-    except notebooks.UnreadableNotebook as error:
-        return Graded(Grade(str(path), name, "needs_review", str(error), exercise.max_score, 0.0), {})
     with _one_at_a_time:
+        exercise: Exercise = read_course(root, graders).exercises[name]
+        try:
+            notebook = notebooks.repair(notebooks.read(path), exercise)
+        except notebooks.UnreadableNotebook as error:
+            return Graded(Grade(str(path), name, "needs_review", str(error), exercise.max_score, 0.0), {})
         return process_grader(unsafe).grade_notebook(notebook, exercise, str(path))
 
 
@@ -160,11 +162,15 @@ _one_at_a_time = threading.Lock()
 def process_grader(unsafe: bool) -> Grader:
     """The one grader of this process, whose sandbox stays warm until the process ends."""
     sandbox = Sandbox(confinement.choose(unsafe))  # it warms up while torch and pytest are imported here
-    import torch._dynamo  # noqa: F401  else the first optimizer imports it
+    try:
+        import torch._dynamo  # noqa: F401  else the first optimizer imports it
 
-    from autograder.grading import Grader
+        from autograder.grading import Grader
 
-    grader = Grader(unsafe, sandbox=sandbox)
+        grader = Grader(unsafe, sandbox=sandbox)
+    except BaseException:
+        sandbox.close()
+        raise
     multiprocessing.util.Finalize(None, grader.close, exitpriority=10)  # atexit does not run in a pool's workers
     return grader
 

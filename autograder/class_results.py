@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autograder import notebooks
 from autograder.course import Course, CourseError, Exercise
 from autograder.nbgrader_plugin import read_grade
-from autograder.results import Grade
+from autograder.results import Grade, total
 
 State = Literal["final", "waiting", "review", "missing"]
 
@@ -69,7 +69,7 @@ class StudentResult:
         """The points after the penalty, so far as they are known; None where something needs review."""
         if self.state in ("review", "missing"):
             return None
-        return max(0.0, sum(result.score or 0.0 for result in self.exercises.values()) - self.penalty)
+        return max(0.0, total([*(result.score or 0.0 for result in self.exercises.values()), -self.penalty]))
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class ClassResults:
     @property
     def max_score(self) -> float:
         """All points of the assignment."""
-        return sum(self.max_scores.values())
+        return total(self.max_scores.values())
 
     def of(self, *states: State) -> list[StudentResult]:
         """The students in one of these states."""
@@ -137,7 +137,10 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
         raise notebooks.nothing_handed_in(assignment, coursedir.submitted_directory, strays)
     database = coursedir.db_url.removeprefix("sqlite:///")
     if coursedir.db_url.startswith("sqlite:///") and not Path(database).is_file():
-        raise CourseError(f"There is no gradebook {database}. Run: autograder autograde {assignment}")
+        raise CourseError(
+            f"There is no gradebook {database}. Run: nbgrader generate_assignment {assignment} --force, "
+            f"then: autograder autograde {assignment}"
+        )
     try:
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             max_scores = _max_scores(gradebook, assignment, exercises)
@@ -149,7 +152,10 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
                 for student in sorted(names | handed_in["autograded"].keys())
             ]
     except SQLAlchemyError as error:
-        raise CourseError(f"The gradebook {coursedir.db_url} can't be read: {error}") from error
+        raise CourseError(
+            f"The gradebook {coursedir.db_url} can't be read: {error}\nIs the disk full, or does another "
+            "program use it? Then try again."
+        ) from error
     return ClassResults(assignment, exercises, max_scores, students)
 
 

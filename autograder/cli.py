@@ -12,6 +12,12 @@ import click
 from autograder import __version__
 
 
+class NothingDone(click.ClickException):
+    """Ends with its message, and with an exit code that "needs review" does not have."""
+
+    exit_code = 2
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
@@ -19,7 +25,9 @@ def main() -> None:
 
 
 _course = click.option(
-    "--course", type=click.Path(file_okay=False, path_type=Path), help="The course folder; by default the current one."
+    "--course",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The course folder; by default the one around the current folder, else the one this program came with.",
 )
 _unsafe = click.option(
     "--unsafe", is_flag=True, help="Run student code without a sandbox where none works. Shown on every result."
@@ -27,7 +35,9 @@ _unsafe = click.option(
 
 
 _workers = click.option(
-    "--workers", type=click.IntRange(1), help="Processes that work side by side; by default as many as pay."
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes that work side by side; by default one for each core, and fewer for a few notebooks.",
 )
 _dask = click.option("--dask", metavar="ADDRESS", help="Work on the Dask cluster whose scheduler has this address.")
 
@@ -62,7 +72,7 @@ def grade(
             if as_json:
                 click.echo(json.dumps(result.to_json()))
     except (CourseError, NoSandboxError, batch.LostWorkers) as error:
-        raise click.ClickException(str(error)) from error
+        raise NothingDone(str(error)) from error
     except KeyboardInterrupt:
         click.echo("Stopped. What was graded so far is above.", err=True)
         sys.exit(130)
@@ -75,7 +85,7 @@ def grade(
 @click.argument("assignment")
 @_workers
 @_dask
-@click.option("--force", is_flag=True, help="Grade everything again, also what is known.")
+@click.option("--force", is_flag=True, help="Grade everything again, even what was graded before.")
 @click.option("--yes", is_flag=True, help="Write lowered scores without asking.")
 @_course
 @_unsafe
@@ -106,17 +116,19 @@ def autograde(
             todo = found.todo(force)
             for submission, grade in report.grading_progress(found.grade(todo, workers, dask), len(todo)):
                 if grade.status == "needs_review":
-                    click.echo(printable(f"{submission} needs review"), err=True)  # the summary says why
+                    click.echo(printable(f"{submission} needs review: {grade.reason}"), err=True)
             changes = found.changes()
             report.print_changes(changes)
-            if any(change.lowers for change in changes) and not yes and sys.stdin.isatty():
-                click.confirm("Write these scores into the gradebook?", abort=True)
+            ask = any(change.lowers for change in changes) and not yes and sys.stdin.isatty()
+            if ask and not click.confirm("Write these scores into the gradebook?"):
+                click.echo("Nothing was written. The grades are kept: the same command asks again.", err=True)
+                sys.exit(130)
             students = list(found.students) if force else found.unwritten()
             for _ in report.progress(found.write(students), len(students), "Writing"):
                 pass
             report.print_class(found, len(todo), len(students))
     except (CourseError, NoSandboxError, LostWorkers) as error:
-        raise click.ClickException(str(error)) from error
+        raise NothingDone(str(error)) from error
     except KeyboardInterrupt:
         click.echo("Stopped. What was graded so far is kept: the same command goes on from there.", err=True)
         sys.exit(130)
@@ -134,7 +146,7 @@ def build(course: Path | None) -> None:
         for path in build_all(Course.find(course)):
             click.echo(f"wrote {path}")
     except (BuildError, CourseError) as error:
-        raise click.ClickException(str(error)) from error
+        raise NothingDone(str(error)) from error
 
 
 @main.command("report")
@@ -159,7 +171,7 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
         found = Course.find(course)
         results = read_class(found, assignment)
     except CourseError as error:
-        raise click.ClickException(str(error)) from error
+        raise NothingDone(str(error)) from error
     page = output or found.root / "report" / f"{results.assignment}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     files = {
@@ -198,7 +210,7 @@ def gradescope(assignment: str, output: Path | None, visibility: str, course: Pa
         target = output or found.root / "gradescope" / f"{assignment}.zip"
         names = build_zip(found, assignment, target, visibility, unsafe)
     except CourseError as error:
-        raise click.ClickException(str(error)) from error
+        raise NothingDone(str(error)) from error
     click.echo(f"wrote {target}, with {len(names)} files")
     if unsafe:
         click.echo("With --unsafe, a student's code can read the hidden checks and write its own results.", err=True)
@@ -211,8 +223,9 @@ def audit(workers: int | None, course: Path | None) -> None:
     """Grade the graders, on prepared right and wrong answers.
 
     The reference earns everything and the untouched stub nothing; each mistake is caught by the check that it names;
-    each variant earns full marks; every check is needed; the points agree; assignments/ and solutions/ are fresh; and
-    no feedback holds lines of the solution or of the graders. Ends with exit code 1 when something is wrong.
+    each variant earns full marks; no attack gains anything; every check is needed; the points agree; assignments/ and
+    solutions/ are fresh; and no feedback holds lines of the solution or of the graders. Ends with exit code 1 when
+    something is wrong.
     """
     from autograder.audit import audit, print_audit
     from autograder.confinement import NoSandboxError
@@ -222,7 +235,7 @@ def audit(workers: int | None, course: Path | None) -> None:
         found = Course.find(course)
         result = audit(found, found.root / "tests" / "submissions", workers)
     except (CourseError, NoSandboxError) as error:
-        raise click.ClickException(str(error)) from error
+        raise NothingDone(str(error)) from error
     print_audit(result)
     sys.exit(1 if result.problems else 0)
 
@@ -240,7 +253,7 @@ def new(name: str, assignment: str | None, course: Path | None) -> None:
         for path in create(Course.find(course), name, assignment):
             click.echo(f"wrote {path}")
     except CourseError as error:
-        raise click.ClickException(str(error)) from error
+        raise NothingDone(str(error)) from error
     click.echo("Now write the exercise into these files, then run: autograder build && autograder audit")
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import nbformat
 
+from autograder.results import total
+
 GRADERS = Path(__file__).parent / "graders"
 
 
@@ -43,7 +45,7 @@ class Exercise:
     @property
     def max_score(self) -> float:
         """The sum of the points."""
-        return sum(self.points.values())
+        return total(self.points.values())
 
     @functools.cached_property
     def files(self) -> dict[str, bytes]:
@@ -77,12 +79,13 @@ class Course:
 
     @classmethod
     def find(cls, start: Path | None = None) -> Course:
-        """The course around ``start``, by default around the current directory; else the one that this file is in.
+        """The course around ``start``; by default the one around the current directory, else the one of this file.
 
         Raises CourseError when there is none.
         """
+        own = [] if start else [Path(__file__).resolve().parent.parent]
         start = (start or Path.cwd()).resolve()
-        for folder in (start, *start.parents, Path(__file__).resolve().parent.parent):
+        for folder in (start, *start.parents, *own):
             if (folder / "nbgrader_config.py").is_file() and (folder / "source").is_dir():
                 return cls(folder)
         raise CourseError(
@@ -101,7 +104,7 @@ def _read(path: Path, graders: Path) -> Exercise:
     try:
         notebook = nbformat.read(path, as_version=4)
     except Exception as error:
-        raise CourseError(f"{path} can't be read: {error}") from error
+        raise CourseError(f"{path} can't be read: {error}\nBring it back, for instance with: git checkout") from error
     points, answers = {}, []
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})

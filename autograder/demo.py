@@ -45,9 +45,9 @@ def main() -> None:
     console.print("\nnbgrader's gradebook has the same scores. (The answer in words of lesson 4 is graded by hand.)")
     for line in gradebook_lines(demo):
         console.print(Text(f"  {line}"))
-    console.print("\nFeedback pages, one for each student:")
-    for page in sorted((demo / "feedback").rglob("*.html")):
-        console.print(Text(f"  {page.relative_to(course.root)}"))
+    console.print("\nFeedback pages, one for each notebook; ben has much to read in them:")
+    for folder in sorted({page.parent for page in (demo / "feedback").rglob("*.html")}):
+        console.print(Text(f"  {folder.relative_to(course.root)}/"))
     console.print(Text(f"Gradebook: {(demo / 'gradebook.db').relative_to(course.root)}"))
     console.print("\nYour own class: source .venv/bin/activate, then docs/instructor.md")
 
@@ -85,7 +85,9 @@ def autograde(demo: Path, students: list[str]) -> list[Grade]:
     for student in report.progress(students, len(students), "Autograding"):
         result = api.autograde("optimizers", student)
         if not result["success"]:
-            sys.exit(f"nbgrader autograde failed for {student}:\n{result['log']}")
+            sys.exit(
+                f"nbgrader autograde failed for {student}:\n{result['log']}\nWhat may be missing: autograder doctor"
+            )
     notebooks = [nbformat.read(path, as_version=4) for path in sorted((demo / "autograded").rglob("*.ipynb"))]
     return [grade for grade in map(read_grade, notebooks) if grade is not None]
 

@@ -44,6 +44,15 @@ print("signals to other processes", attempt(other_processes), sep="|")
 print("a file in its own folder", attempt(lambda: pathlib.Path("x").write_text("x")), sep="|")
 """
 
+_WANTED = {
+    "network": "refused",
+    "reading the graders": "refused",
+    "reading /etc/passwd": "refused",
+    "writing to installed packages": "refused",
+    "signals to other processes": "refused",
+    "a file in its own folder": "possible",
+}
+
 
 def examine(unsafe: bool = False) -> bool:
     """Print what works here; whether student code can be run."""
@@ -68,20 +77,28 @@ def examine(unsafe: bool = False) -> bool:
         with Sandbox(backend) as sandbox:
             sandbox.warm_up()
             console.print(f"  warm after {time.perf_counter() - started:.1f} s; tried in a real Guest:")
-            _try_out(sandbox, console)
+            holds = _try_out(sandbox, console)
     except SandboxError as error:
         console.print(Text(f"\nThe sandbox does not start: {error}"))
-        return False
-    return True
+        holds = False
+    if not holds and backend is not confinement.UNSAFE:
+        other = next(b for b in (confinement.BUBBLEWRAP, confinement.SANDLOCK) if b is not backend)
+        console.print(
+            Text(f"\nDon't grade like this. Try the other: AUTOGRADER_SANDBOX={other.name} autograder doctor")
+        )
+    return holds or backend is confinement.UNSAFE
 
 
-def _try_out(sandbox: Sandbox, console: Console) -> None:
+def _try_out(sandbox: Sandbox, console: Console) -> bool:
     import torch
 
     probe = _PROBE.replace("{graders!r}", repr(str(Path(__file__).parent / "graders")))
     probe = probe.replace("{packages!r}", repr(str(Path(torch.__file__).parent.parent)))
     with sandbox.load([wire.Cell(probe, "probe")], {}) as guest:
-        for output in guest.outputs[0]:
-            for line in getattr(output, "text", "").splitlines():
-                what, _, result = line.partition("|")
-                console.print(Text(f"    {what}: {result}"))
+        lines = [line for output in guest.outputs[0] for line in getattr(output, "text", "").splitlines()]
+    found = {what: result for what, _, result in (line.partition("|") for line in lines)}
+    for what, wanted in _WANTED.items():
+        result = found.get(what, "not tried")
+        mark, note = ("✓", "") if result == wanted else ("✗", f", and must be {wanted}")
+        console.print(Text(f"    {mark} {what}: {result}{note}"))
+    return all(found.get(what) == wanted for what, wanted in _WANTED.items())

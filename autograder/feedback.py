@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from jinja2 import Environment
 
-from autograder.results import CheckResult
+from autograder.results import CheckResult, total
 
 AS_ABOVE = "as above"
 MARKS = {"passed": "✓", "failed": "✗", "error": "?"}
@@ -63,8 +63,8 @@ def html(cell: str, checks: Sequence[CheckResult]) -> str:
     return _HTML.render(
         cell=cell,
         function=cell.removeprefix("test_"),
-        points=sum(check.points for check in checks),
-        max_points=sum(check.max_points for check in checks),
+        points=total(check.points for check in checks),
+        max_points=total(check.max_points for check in checks),
         checks=without_repeats(checks),
         marks=MARKS,
         words=WORDS,
@@ -74,7 +74,7 @@ def html(cell: str, checks: Sequence[CheckResult]) -> str:
 
 def text(cell: str, checks: Sequence[CheckResult]) -> str:
     """The checks of one test cell as plain text, four lines at most for each."""
-    points, most = sum(check.points for check in checks), sum(check.max_points for check in checks)
+    points, most = total(check.points for check in checks), total(check.max_points for check in checks)
     lines = [f"{cell.removeprefix('test_')}: {points:g} of {most:g} points"]
     for check in without_repeats(checks):
         lines.append(f"{MARKS[check.status]} {check.sentence}  {check.points:g} / {check.max_points:g}")

@@ -73,7 +73,9 @@ def build_zip(course: Course, assignment: str, target: Path, visibility: Visibil
     files |= {name: content for name, content in _files(_PACKAGE, "autograder").items() if _belongs(name, exercises)}
     for exercise in exercises:
         if not exercise.graders.is_file():
-            raise CourseError(f"The graders of {exercise.name} are missing: {exercise.graders}.")
+            raise CourseError(
+                f"The graders of {exercise.name} are missing: {exercise.graders}. Bring them back with git checkout."
+            )
         files[f"autograder/graders/{exercise.graders.name}"] = exercise.graders.read_bytes()
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -60,6 +60,8 @@ class Grader:
             self.close()
             self._sandbox = Sandbox(confinement.choose(self._unsafe))
         self._sandbox.warm_up()
+        if self._sandbox.torch != torch.__version__:  # a new one was installed while this process lives on
+            raise SandboxError(f"it has torch {self._sandbox.torch}, and the graders {torch.__version__}: start again")
         return self._sandbox
 
     def grade_file(self, path: Path, exercises: dict[str, Exercise]) -> Grade:
@@ -106,7 +108,7 @@ class Grader:
         if broken:
             status = "needs_review"
             reasons.insert(0, f"{len(broken)} of {len(checks)} checks could not be made: {broken[0].message}")
-        if self.sandbox.backend.name == "unsafe":
+        if sandbox.backend.name == "unsafe":
             reasons.append("Graded with --unsafe: the student's code ran without a sandbox.")
         seconds = time.perf_counter() - started
         reason = " ".join(reasons) or None
@@ -116,14 +118,17 @@ class Grader:
         self, notebook: NotebookNode, exercise: Exercise, sandbox: Sandbox
     ) -> tuple[dict[int, list[wire.Output]], list[CheckResult]]:
         if not exercise.graders.is_file():
-            raise GradersError(f"The graders of {exercise.name} are missing: {exercise.graders.name}.")
+            raise GradersError(f"The graders of {exercise.name} are missing: {exercise.graders.name}. Bring them back.")
         cells = notebooks.cells_to_run(notebook, exercise)
         with sandbox.load([cell for _, cell in cells], exercise.files, self.limits) as guest:
             checks = run_checks(guest, exercise)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
         points = {cell: total(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
-        if points != exercise.points:
-            raise GradersError(f"The checks of {exercise.name} add up to {points}, its cells to {exercise.points}.")
+        if points != {cell: total([most]) for cell, most in exercise.points.items()}:
+            raise GradersError(
+                f"The checks of {exercise.name} add up to {points}, its cells to {exercise.points}. "
+                "Make them agree, then run: autograder build"
+            )
         return outputs, checks
 
 

@@ -149,7 +149,11 @@ class SubmissionExporter(NotebookExporter):
             try:
                 begin(self.parent)
             except OperationalError as error:
-                self.log.error("The gradebook can't be written: %s. Nothing was graded.", error.orig)
+                self.log.error(
+                    "The gradebook can't be written: %s. Nothing was graded. "
+                    "Is the disk full, or does another program use the gradebook? Then try again",
+                    error.orig,
+                )
                 raise NbGraderException("The gradebook can't be written.") from error
 
     def from_filename(self, filename: str, resources: dict[str, Any] | None = None, **kw: Any) -> Any:
@@ -260,8 +264,9 @@ class SaveGrades(SaveAutoGrades):
         if any(name not in rows or rows[name].max_score != points for name, points in exercise.points.items()):
             self.log.error(
                 "The gradebook has other cells or points for %s: no scores were written. "
-                "Run: nbgrader generate_assignment --force, then autograde again",
+                "Run: nbgrader generate_assignment %s --force, then autograde again",
                 exercise.name,
+                exercise.assignment,
             )
             grade = None
         for name in exercise.points.keys() & rows.keys():

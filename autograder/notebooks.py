@@ -35,11 +35,13 @@ class UnreadableNotebook(Exception):
 
 def read(path: Path) -> NotebookNode:
     """Read a notebook in format 4. Raises UnreadableNotebook for anything else."""
-    remedy = "Ask the student for a new copy: File, Save, and submit again."
-    if not path.is_file():
-        raise UnreadableNotebook(f"There is no notebook {path.name} in {path.parent}. Is this the right place?")
+    remedy = "Open it in Jupyter, save it there, and submit again."
     if path.is_symlink():  # it could lead to the solution
         raise UnreadableNotebook(f"{path.name} is a link to another file, and no notebook of its own. {remedy}")
+    if not path.exists():
+        raise UnreadableNotebook(f"There is no notebook {path.name} in {path.absolute().parent}. Is the name right?")
+    if not path.is_file():
+        raise UnreadableNotebook(f"{path.name} is no file, and so no notebook. {remedy}")
     if path.stat().st_size > MAX_BYTES:
         size = path.stat().st_size / 2**20
         raise UnreadableNotebook(

@@ -80,13 +80,17 @@ def print_class(found: Class, graded: int, written: int, console: Console | None
     missing = len(found.students) * len(found.exercises) - submissions - strays
     console.print(Text(f"Course: {found.course.root}"))
     console.print(
-        f"Submissions: {submissions}, of {_count(len(found.students), 'student')}; {missing} not handed in. "
-        f"Tried now: {graded}; the others were known before.\n"
+        f"Submissions: {submissions}, of {_count(len(found.students), 'student')}; {missing} of their notebooks not "
+        f"handed in. Graded now: {graded}; the others were known before.\n"
         f"Written into the gradebook: {_count(written - len(found.failed), 'student')}.\n"
         f"Need review: {_count(len(found.needs_review), 'submission')}."
     )
     for submission, reason in found.needs_review.items():
         console.print(Text(printable(f"  {submission}: {reason}")))
+    if found.needs_review:
+        console.print(
+            "Mend the cause and run this again, which tries them again; or give the points by hand in the formgrader."
+        )
     for stray in found.misplaced:
         console.print(Text(printable(f"  {stray.student}/{stray.exercise} was not graded: {stray}")))
     for student, reason in found.failed.items():

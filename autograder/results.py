@@ -73,9 +73,10 @@ class Grade:
         """The checks that carry a test cell's points."""
         return [check for check in self.checks if check.cell == cell]
 
-    def points_of(self, cell: str) -> float:
-        """The points that a test cell's checks have earned."""
-        return total(check.points for check in self.of_cell(cell))
+    def points_of(self, cell: str) -> float | None:
+        """The points that a test cell's checks have earned; None without a check: that is no 0."""
+        checks = self.of_cell(cell)
+        return total(check.points for check in checks) if checks else None
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``autograder grade --json`` prints."""

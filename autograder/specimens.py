@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 
 from autograder.course import CourseError, Exercise
 from autograder.notebooks import grade_id
+from autograder.results import total
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Attack(Specimen):
     def honest_score(self, exercise: Exercise) -> float:
         """The most that the same notebook would earn without the attack."""
         lost = self.targets(exercise) if self.holds == "no gain" else []
-        return exercise.max_score - sum(exercise.points[f"test_{name}"] for name in lost)
+        return total([exercise.max_score, *(-exercise.points[f"test_{name}"] for name in lost)])
 
     def notebook(self, exercise: Exercise, host: Mapping[str, Any] | None = None) -> NotebookNode:
         """The attack's definitions in place of the answers, or its code in a cell in front of them.

@@ -292,7 +292,7 @@ ToZygote = NewGuest | EndGuest | Ping
 
 
 class Ready(Struct, frozen=True, tag="ready"):
-    """The Zygote has imported everything and listens."""
+    """The Zygote has imported everything and is about to listen."""
 
     python: str
     torch: str

@@ -301,14 +301,17 @@ def class_size() -> Rows:
                     rows.append((str(number), f"{taken:.3f}", f"{resident(os.getpid()):.0f}"))
                     started, before = time.perf_counter(), number
         code = (
-            "import sys, time; started = time.time()\n"
+            "import sys, time\n"
             "from pathlib import Path\nfrom autograder.autograde import Class\nfrom autograder.course import Course\n"
             f"with Class(Course(Path({str(root)!r})), {exercise.assignment!r}) as found:\n"
-            "    todo = found.todo()\n    assert len(todo) == 10, len(todo)\n    found.changes(); found.unwritten()\n"
-            "    next(found.grade(todo, workers=1))\n"
+            "    todo = found.todo()\n    assert len(todo) <= 10, len(todo)\n    found.changes(); found.unwritten()\n"
+            "    grades = found.grade(todo, workers=1)\n    next(grades)\n    print(time.time() - float(sys.argv[1]))\n"
         )
-        again = seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
-    return [*rows, ("start again after a kill, to the first new Grade", f"{again:.1f}", "")]
+        again = []
+        for _ in range(3):  # each leaves its Grade there, and so one less to do
+            command = [sys.executable, "-c", code, str(time.time())]
+            again.append(float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
+    return [*rows, ("start again after a kill, to the first new Grade", spread(again), "")]
 
 
 # --- checks -------------------------------------------------------------------------------------------------------

@@ -317,20 +317,20 @@ def test_the_command_writes_three_files_and_names_what_needs_review(busy):
 
 def test_a_class_that_has_handed_in_nothing_is_told_so(made_up):
     result = run(made_up)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "Nobody has handed in optimizers" in result.stderr and "Run: nbgrader collect" in result.stderr
     exercise = made_up.exercises[FIRST]
     path = made_up.root / "submitted" / "ada" / exercise.source.name  # the folder of the assignment is left out
     path.parent.mkdir(parents=True)
     shutil.copy(exercise.source, path)
     result = run(made_up)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"ada/{FIRST}: it lies at {path}, where nothing is graded." in result.stderr
 
 
 def test_an_assignment_that_is_not_there_is_named(made_up):
     result = run(made_up, "calculus")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "There is no assignment calculus in source/. There is: optimizers." in result.stderr
 
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder import specimens
+from autograder import batch, specimens
 from autograder.cli import main
 from tests.conftest import ROOT, set_cell
 
@@ -78,15 +78,15 @@ def test_a_missing_file_does_not_stop_the_others(run, submitted, tmp_path):
 
 def test_a_folder_without_notebooks_says_so(run, tmp_path):
     result = run("grade", tmp_path)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "There is no notebook in" in result.stderr
 
 
 def test_without_a_sandbox_nothing_is_graded(run, submitted, monkeypatch):
     monkeypatch.setenv("AUTOGRADER_SANDBOX", "none")
-    monkeypatch.setattr("autograder.batch.process_grader", __import__("autograder.grading").grading.Grader)
+    monkeypatch.setattr(batch, "process_grader", batch.process_grader.__wrapped__)
     result = run("grade", "--json", submitted / "ann")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stdout == ""
     assert "No sandbox works here" in result.stderr
 
@@ -106,7 +106,8 @@ def test_doctor_says_which_sandbox_is_active(run, monkeypatch, backend):
     assert result.exit_code == 0
     assert f"Active: {backend}" in result.stdout
     for what in ("network", "reading the graders", "reading /etc/passwd", "writing to installed packages"):
-        assert f"{what}: refused" in result.stdout
+        assert f"✓ {what}: refused" in result.stdout
+    assert "✗" not in result.stdout
 
 
 def test_doctor_fails_without_a_sandbox(run, monkeypatch):

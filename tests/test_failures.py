@@ -17,7 +17,7 @@ from nbgrader.converters import Autograde, base
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-from autograder import grading, nbgrader_plugin, sandbox
+from autograder import batch, grading, nbgrader_plugin, sandbox
 from autograder.batch import kept_environment
 from autograder.confinement import NoSandboxError
 from autograder.course import Course
@@ -156,9 +156,8 @@ def test_without_a_sandbox_no_score_of_any_exercise_survives(a_class, fake):
 
 def test_the_named_sandbox_is_the_only_one(a_class, monkeypatch):
     monkeypatch.setenv("AUTOGRADER_SANDBOX", "none")
-    with grading.Grader() as grader:
-        monkeypatch.setattr(nbgrader_plugin, "process_grader", lambda unsafe: grader)
-        assert "No sandbox works here" in fail(a_class)
+    monkeypatch.setattr(nbgrader_plugin, "process_grader", batch.process_grader.__wrapped__)
+    assert "No sandbox works here" in fail(a_class)
     assert a_class.scores("ada") == REVIEW
     assert not (a_class.root / "autograded" / "ada" / "optimizers").exists()
 

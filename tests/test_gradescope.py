@@ -121,7 +121,7 @@ def test_the_same_course_makes_the_same_zip_without_checks_of_other_assignments(
 
 def test_an_assignment_that_is_not_there_is_named(tmp_path):
     result = CliRunner().invoke(main, ["gradescope", "calculus", "--course", str(ROOT)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "There is no assignment calculus in source/. There is: optimizers." in result.stderr
     assert not (ROOT / "gradescope" / "calculus.zip").exists()
 

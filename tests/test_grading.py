@@ -186,18 +186,22 @@ def test_graders_are_read_again_once_they_are_changed(grader, solution, exercise
         assert grade(grader, solution, own).score == score
 
 
-@pytest.mark.parametrize("count", [7, 10, 25, 90])
-def test_parts_of_a_point_add_up(grader, solution, exercise, tmp_path, count):
+@pytest.mark.parametrize(
+    ("count", "points", "score"),
+    [(1, [10 / 3, 0.7, 0.1, 0.1], 4.233333333), (7, [3, 3, 3, 3], 12), (10, [3, 0.7, 0.1, 1], 4.8), (90, [1] * 4, 4)],
+)
+def test_parts_of_a_point_add_up(grader, solution, exercise, tmp_path, count, points, score):
     """Ten times 0.3 is 3 to people, and a little less to a sum of floats."""
+    own = dataclasses.replace(exercise, graders_folder=tmp_path, points=dict(zip(exercise.points, points, strict=True)))
     lines = ["from autograder.checks import check"]
-    for cell, points in exercise.points.items():
+    for cell, most in own.points.items():
         for number in range(count):
-            lines.append(f"@check('{cell}', {points} / {count}, 'h')\ndef {cell}_{number}(student):\n    'Is.'")
-    own = dataclasses.replace(exercise, graders_folder=tmp_path)
+            lines.append(f"@check('{cell}', {most} / {count}, 'h')\ndef {cell}_{number}(student):\n    'Is.'")
     own.graders.write_text("\n".join(lines))
     result = grade(grader, solution, own)
-    assert (result.status, result.score) == ("graded", 12)
-    assert {cell: result.points_of(cell) for cell in exercise.points} == exercise.points
+    assert (result.status, result.score) == ("graded", score)
+    assert result.score == own.max_score
+    assert [result.points_of(cell) for cell in own.points] == pytest.approx(points, abs=1e-9)
 
 
 # --- feedback -----------------------------------------------------------------------------------------------------

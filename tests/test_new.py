@@ -46,5 +46,5 @@ def test_nothing_is_overwritten(course):
 
 def test_the_command_says_what_to_do(course_copy):
     result = CliRunner().invoke(main, ["new", "no name", "--course", str(course_copy)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "such as 5-warm-up" in result.stderr

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -18,7 +20,6 @@ def index_of(notebook, name):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "There is no notebook"),
         (b"", "is empty"),
         (b"  \n", "is empty"),
         (b"\x89PNG", "is not JSON"),
@@ -41,12 +42,24 @@ def index_of(notebook, name):
 )
 def test_what_is_no_notebook_says_why_and_what_to_do(tmp_path, content, message):
     path = tmp_path / "1-build-optimizers.ipynb"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(UnreadableNotebook, match=message) as raised:
         notebooks.read(path)
     assert "1-build-optimizers.ipynb" in str(raised.value)
     assert "ubmit again" in str(raised.value)
+
+
+def test_a_wrong_path_is_nobodys_notebook(tmp_path, monkeypatch):
+    """The one who typed it reads where it was looked for; what a student has handed in is another matter."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnreadableNotebook, match=re.escape(f"There is no notebook missing.ipynb in {tmp_path}.")):
+        notebooks.read(Path("missing.ipynb"))
+    (tmp_path / "folder.ipynb").mkdir()
+    (tmp_path / "link.ipynb").symlink_to("nowhere")
+    for name, message in ("folder.ipynb", "is no file"), ("link.ipynb", "is a link"):
+        with pytest.raises(UnreadableNotebook, match=message) as raised:
+            notebooks.read(Path(name))
+        assert "submit again" in str(raised.value)
 
 
 def test_the_reason_commands_no_terminal(tmp_path):

@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
 import torch
 
-from autograder import confinement, wire
+from autograder import confinement, specimens, wire
+from autograder.grading import Grader
 from autograder.sandbox import Limits, Sandbox, StudentFault
 from autograder.student import OptimizerDescription, Student, StudentRaised, look_at
 from tests.conftest import ROOT
@@ -32,6 +35,38 @@ def run(sandbox, *sources, limits=Limits(), files=None):
 
 def printed(guest, cell=0):
     return "".join(output.text for output in guest.outputs[cell] if isinstance(output, wire.Stream))
+
+
+# --- warming up ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
+def test_a_sandbox_can_be_closed_while_it_warms_up(backend, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Sandbox(backend) as sandbox:
+        assert sandbox.alive
+    assert not sandbox.alive
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_ends_while_it_warms_up_is_replaced(exercise, solution, sandbox):
+    started = Sandbox(sandbox.backend)
+    os.killpg(started._process.pid, signal.SIGKILL)
+    with Grader(sandbox=started) as grader:
+        grade = grader.grade_notebook(specimens.without_examples(solution), exercise, "x").grade
+    assert (grade.status, grade.score) == ("graded", exercise.max_score)
+
+
+def test_another_torch_than_the_graders_have_needs_review(exercise, solution, sandbox, monkeypatch):
+    """As after an upgrade under a server that lives on."""
+    monkeypatch.setattr(torch, "__version__", "0.4")
+    sandbox.warm_up()
+    with Grader(sandbox=sandbox) as grader:
+        monkeypatch.setattr(sandbox, "close", lambda: None)  # other tests need it
+        monkeypatch.setattr("autograder.grading.Sandbox", lambda backend: sandbox)
+        grade = grader.grade_notebook(solution, exercise, "x").grade
+    assert (grade.status, grade.score) == ("needs_review", None)
+    assert "and the graders 0.4" in grade.reason
 
 
 # --- cells --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from importlib.metadata import version
 
 import msgspec
 import torch
@@ -26,11 +25,14 @@ from autograder.guest import isolation, session
 from autograder.guest.kernel import Kernel, make_kernel
 
 _decoder = msgspec.msgpack.Decoder(wire.ToZygote)
-_READY = wire.Ready(platform.python_version(), version("torch"))
+_READY = wire.Ready(platform.python_version(), str(torch.__version__))
 
 
 def main(backend: str, scratch: str, readable: list[str]) -> None:
-    """Warm up, report ready, and serve until the trusted side hangs up."""
+    """Warm up, report ready, and serve until the trusted side hangs up.
+
+    Call it with the garbage collector off: it looks through all that is being imported, again and again.
+    """
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     isolation.be_killed_first()
@@ -47,6 +49,7 @@ def main(backend: str, scratch: str, readable: list[str]) -> None:
     kernel = make_kernel()
     gc.collect()
     gc.freeze()
+    gc.enable()
     speed_up = isolation.use_huge_pages()
     wire.send(control, _READY)
     _go_on(speed_up, 0.2)
