@@ -51,6 +51,13 @@ class GetPoints(GetGrades):
             self.log.error(message)
             raise NbGraderException(message) from error
 
+    def _get_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        super()._get_comment(cell, resources)
+        meta = cell.metadata.nbgrader
+        row = self.gradebook.find_comment(meta["grade_id"], self.notebook_id, self.assignment_id, self.student_id)
+        meta["comment"] = row.manual_comment  # nbgrader's own "No response." is nobody's comment
+        meta["is_untouched"] = row.auto_comment is not None
+
     def _get_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
         super()._get_score(cell, resources)
         row = self.gradebook.find_grade(
@@ -109,6 +116,8 @@ class Part:
     """What stands above the checks, or instead of them."""
     comment: str = ""
     """The instructor's, as Markup."""
+    is_untouched: bool = False
+    """Whether an answer is still as it was handed out."""
 
     @property
     def passed(self) -> int:
@@ -172,6 +181,7 @@ def render(nb: NotebookNode, exercise: Exercise, names: Mapping[str, Any]) -> st
         submitted=names.get("timestamp"),
         is_settled=all(part.points is not None for part in graded if part.kind == "checks"),
         open_points=sum(part.max_points or 0.0 for part in graded if part.points is None),
+        as_above=feedback.AS_ABOVE,
         marks=feedback.MARKS,
         words=feedback.WORDS,
         code_style=Markup(CODE_STYLE),
@@ -199,6 +209,7 @@ def _read_part(cell: NotebookNode, place: str, exercise: Exercise, grade: Grade 
     part = Part(place, "text" if _is_text(cell) else "code", source=cell.source, is_text=_is_text(cell))
     if meta.get("comment"):
         part.comment = markdown(meta["comment"])
+    part.is_untouched = bool(meta.get("is_untouched"))
     if meta.get("grade") or meta.get("task"):
         part.max_points = meta.get("points", 0.0)
         part.points = None if meta.get("is_open") else meta.get("score")

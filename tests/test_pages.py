@@ -278,12 +278,17 @@ def test_any_name_of_a_folder_gets_its_page(made_up):
     for student in STUDENTS:
         add(made_up, student, made_up_grade(exercise, "build_sgd"))
     made_up.gradebook.update_or_create_submission(ASSIGNMENT, STUDENTS[0], timestamp="2031-04-30 18:05:00 UTC")
+    made_up.gradebook.find_comment("build_adam", FIRST, ASSIGNMENT, STUDENTS[0]).auto_comment = "No response."
+    made_up.gradebook.find_comment("build_adamw", FIRST, ASSIGNMENT, STUDENTS[0]).manual_comment = "Well *done*"
+    made_up.gradebook.db.commit()
     done = generate_feedback(made_up)
     assert done.returncode == 0, done.stdout
     for student in STUDENTS:
         page = (made_up.root / "feedback" / student / ASSIGNMENT / f"{FIRST}.html").read_text()
         assert "<strong>10.5</strong> of 12 points" in page
-        assert ("submitted on 2031-04-30 at 18:05 (UTC)" in page) is (student == STUDENTS[0])
+        assert "No response" not in page  # nobody has written that
+        for text in ("submitted on 2031-04-30 at 18:05 (UTC)", "not changed this cell", "Well <em>done</em>"):
+            assert page.count(text) == (student == STUDENTS[0]), text
 
 
 @pytest.mark.slow
