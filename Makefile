@@ -16,7 +16,7 @@ demo: .venv/ready  ## grade a small class through nbgrader, and show the scores
 build: .venv/ready  ## assignments/ and solutions/ from source/
 	$(BIN)/autograder build
 
-bench: .venv/ready  ## time one submission: ours, stock nbgrader, bare Python
+bench: .venv/ready  ## ours, stock nbgrader and the bare run; cores, cluster, growth (about half an hour, on an idle machine)
 	$(BIN)/python tests/bench.py
 
 variant-runs: .venv/ready  ## grade every right answer 20 times, with other seeds and thread counts
