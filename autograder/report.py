@@ -81,7 +81,7 @@ def print_class(found: Class, graded: int, written: int, console: Console | None
     console.print(Text(f"Course: {found.course.root}"))
     console.print(
         f"Submissions: {submissions}, of {_count(len(found.students), 'student')}; {missing} of their notebooks not "
-        f"handed in. Graded now: {graded}; the others were known before.\n"
+        f"handed in. Graded now: {graded}; the others were known before, or are equal to these.\n"
         f"Written into the gradebook: {_count(written - len(found.failed), 'student')}.\n"
         f"Need review: {_count(len(found.needs_review), 'submission')}."
     )
