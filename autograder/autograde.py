@@ -152,10 +152,11 @@ class Class:
         changes = []
         for submission, grade in self._grades.items():
             cells = self._scores.get((submission.student, submission.exercise), {})
-            scores = [cells.get(cell) for cell in self.exercises[submission.exercise].points]
-            old = None if None in scores else total(score for score in scores if score is not None)
-            if old is not None and (grade is None or grade.score is None or grade.score != old):
-                changes.append(Change(submission, old, grade.score if grade else None))
+            points = self.exercises[submission.exercise].points
+            old = _sum(map(cells.get, points))
+            new = _sum(map(grade.points_of, points)) if grade is not None and grade.status == "graded" else None
+            if old is not None and new != old:
+                changes.append(Change(submission, old, new))
         return sorted(changes, key=lambda change: not change.lowers)
 
     def unwritten(self) -> list[str]:
@@ -206,3 +207,9 @@ class Class:
             return False
         cells = self._scores.get((submission.student, submission.exercise), {})
         return all(cells.get(cell) == grade.points_of(cell) for cell in self.exercises[submission.exercise].points)
+
+
+def _sum(scores: Iterable[float | None]) -> float | None:
+    """The sum of test cells' scores; None where one is open. Each is rounded already, so only such sums agree."""
+    found = list(scores)
+    return None if None in found else total(score for score in found if score is not None)

@@ -17,13 +17,15 @@ from click.testing import CliRunner
 from nbgrader.api import Comment, Gradebook
 from nbgrader.api import Grade as GradeRow
 
-from autograder import batch, specimens
+from autograder import batch, notebooks, specimens, store
 from autograder.autograde import Class
 from autograder.batch import LostWorkers, in_order, run_all
 from autograder.build import run_nbgrader
 from autograder.class_results import read_class
 from autograder.cli import main
 from autograder.course import GRADERS, Course, CourseError
+from autograder.results import CheckResult, Grade, Graded
+from autograder.store import Store
 from tests.conftest import set_cell
 
 NOTEBOOK = "1-build-optimizers"
@@ -278,6 +280,25 @@ def test_a_cluster_that_loses_a_worker_loses_no_result(cluster):
 def test_a_cluster_that_does_not_answer_is_named():
     with pytest.raises(CourseError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(run_all(work_slowly, [1], dask="tcp://127.0.0.1:9"))
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission
+def test_thirds_of_a_point_are_no_change(root, exercise):
+    """The gradebook holds 3.333333333 for each cell, and the sum of the checks is 13.333333333."""
+    path = hand_in(root, "ada", short(exercise))
+    own = Course(root).exercises[NOTEBOOK]
+    checks = [CheckResult(cell, "check", "Is.", "passed", 10 / 3, 10 / 3) for cell in own.points]
+    grade = Grade(str(path), NOTEBOOK, "graded", None, 40 / 3, 0.1, checks)
+    with Store(root / store.PLACE) as finished:
+        finished.put(store.key_of(notebooks.identity(path), store.exercise_key(own, False)), Graded(grade, {}))
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
+        gradebook.add_student("ada")
+        gradebook.add_submission("optimizers", "ada")
+        for cell in own.points:
+            gradebook.find_grade(cell, NOTEBOOK, "optimizers", "ada").auto_score = grade.points_of(cell)
+        gradebook.db.commit()
+    with Class(Course(root), "optimizers") as found:
+        assert (found.todo(), found.changes()) == ([], [])
 
 
 def test_threads_of_one_worker_take_turns(root, exercise, monkeypatch):
