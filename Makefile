@@ -11,33 +11,33 @@ test: .venv/ready  ## all tests, slow ones too
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 15
 
 demo: .venv/ready  ## grade a small class through nbgrader, and show the scores
-	$(BIN)/python -m autograder.demo
+	$(BIN)/python -m autograder.authoring.demo
 
 build: .venv/ready  ## assignments/ and solutions/ from source/
 	$(BIN)/autograder build
 
 bench: .venv/ready  ## ours, stock nbgrader and the bare run; cores, cluster, growth (about half an hour, on an idle machine)
-	$(BIN)/python tests/bench.py
+	$(BIN)/python -m tests.bench
 
 variant-runs: .venv/ready  ## grade every right answer 20 times, with other seeds and thread counts
-	$(BIN)/python tests/variant_runs.py
+	$(BIN)/python -m tests.authoring.variant_runs
 
 doctor: .venv/ready  ## which sandbox works here
 	$(BIN)/autograder doctor
 
 nbgrader-tests: .venv/ready  ## nbgrader's own tests, with our configuration in force (about half an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check requests-mock
-	$(BIN)/python -m tests.nbgrader_suite
+	$(BIN)/python -m tests.hosts.nbgrader_suite
 
 SECONDS ?= 300
 fuzz: .venv/ready  ## search for a message that breaks the wire, for SECONDS
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
-	$(BIN)/python -m tests.fuzz_wire $(SECONDS)
+	$(BIN)/python -m tests.sandbox.fuzz_wire $(SECONDS)
 
 KILLS ?= 50
 SEED ?= 0
 kill-test: .venv/ready  ## kill nbgrader autograde at KILLS random moments; no score may be lost or made up
-	$(BIN)/python -m tests.kill_autograde $(KILLS) $(SEED)
+	$(BIN)/python -m tests.hosts.kill_autograde $(KILLS) $(SEED)
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

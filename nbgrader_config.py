@@ -12,9 +12,9 @@ c.CourseDirectory.course_id = "optimizers-course"
 c.CourseDirectory.release_directory = "assignments"
 c.CourseDirectory.solution_directory = "solutions"
 
-c.Autograde.exporter_class = "autograder.nbgrader_plugin.SubmissionExporter"
+c.Autograde.exporter_class = "autograder.hosts.nbgrader.plugin.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = [
-    "autograder.nbgrader_plugin.ForgetScores",
+    "autograder.hosts.nbgrader.plugin.ForgetScores",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.DeduplicateIds",
     "nbgrader.preprocessors.OverwriteKernelspec",
@@ -22,20 +22,20 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "autograder.nbgrader_plugin.ExecuteInSandbox",
+    "autograder.hosts.nbgrader.plugin.ExecuteInSandbox",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
-    "autograder.nbgrader_plugin.SaveGrades",
+    "autograder.hosts.nbgrader.plugin.SaveGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-c.GenerateFeedback.exporter_class = "autograder.feedback_page.FeedbackExporter"
-c.GenerateFeedback.preprocessors = ["autograder.feedback_page.GetPoints"]
+c.GenerateFeedback.exporter_class = "autograder.hosts.nbgrader.feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["autograder.hosts.nbgrader.feedback.GetPoints"]
 
 # The formgrader shows what students wrote: as text, and never as markup that runs with the instructor's rights.
-c.HTMLExporter.filters = {"markdown2html": "autograder.harmless.in_formgrader"}
+c.HTMLExporter.filters = {"markdown2html": "autograder.pages.harmless.in_formgrader"}
 c.HTMLExporter.raw_mimetypes = []
 
 # The executed solutions are committed: leave out what changes at every run.

@@ -1,7 +1,7 @@
 """Grade PyTorch exercise notebooks in a sandbox, with hidden pytest graders.
 
 This package is importable inside the sandbox, so nothing of it is imported here: a Guest sees only
-``autograder.wire`` and ``autograder.guest``.
+``autograder.sandbox.wire``, ``sent`` and ``guest``, and each lesson's ``models``.
 """
 
 import sys

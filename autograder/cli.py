@@ -47,27 +47,38 @@ _dask = click.option("--dask", metavar="ADDRESS", help="Work on the Dask cluster
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each submission, one a line.")
 @_workers
 @_dask
+@click.option("--assignment", help="The assignment of notebooks that do not lie in a folder of its name.")
 @_course
 @_unsafe
 def grade(
-    paths: tuple[Path, ...], as_json: bool, workers: int | None, dask: str | None, course: Path | None, unsafe: bool
+    paths: tuple[Path, ...],
+    as_json: bool,
+    workers: int | None,
+    dask: str | None,
+    assignment: str | None,
+    course: Path | None,
+    unsafe: bool,
 ) -> None:
     """Grade notebooks, or folders of them, outside the gradebook.
 
+    The assignment of a notebook is the folder above it, else --assignment, else the only one with such an exercise.
     Ends with exit code 0 when all were graded, 1 when some need review, 2 when nothing could be done.
     """
-    from autograder import batch, report
-    from autograder.confinement import NoSandboxError
     from autograder.course import Course, CourseError
+    from autograder.grading import batch
+    from autograder.pages import terminal
+    from autograder.sandbox.confinement import NoSandboxError
 
     try:
-        root = Course.find(course).root
+        found = Course.find(course)
+        if assignment is not None:
+            assignment = found.assignment(assignment).name
         files = batch.find_notebooks(paths)
-        work = functools.partial(batch.grade_one, root=root, unsafe=unsafe)
+        work = functools.partial(batch.grade_one, root=found.root, unsafe=unsafe, assignment=assignment)
         places = [path.absolute() for path in files] if dask else files  # a cluster's workers start elsewhere
         results = batch.in_order(batch.run_all(work, places, workers, dask))
         grades = []
-        for result in report.progress(results, len(files), "Grading"):
+        for result in terminal.progress(results, len(files), "Grading"):
             grades.append(result)
             if as_json:
                 click.echo(json.dumps(result.to_json()))
@@ -77,7 +88,7 @@ def grade(
         click.echo("Stopped. What was graded so far is above.", err=True)
         sys.exit(130)
     if not as_json:
-        report.print_grades(grades)
+        terminal.print_grades(grades)
     sys.exit(1 if any(result.status == "needs_review" for result in grades) else 0)
 
 
@@ -104,29 +115,29 @@ def autograde(
     that was interrupted goes on where it was. Scores that change are listed before they are written. Ends with exit
     code 0 when all is graded and written, 1 when something needs review, 2 when nothing could be done.
     """
-    from autograder import report
-    from autograder.autograde import Class
-    from autograder.batch import LostWorkers
-    from autograder.confinement import NoSandboxError
     from autograder.course import Course, CourseError
+    from autograder.grading.batch import LostWorkers
+    from autograder.hosts.nbgrader.whole_class import Class
+    from autograder.pages import terminal
     from autograder.results import printable
+    from autograder.sandbox.confinement import NoSandboxError
 
     try:
         with Class(Course.find(course), assignment, unsafe) as found:
             todo = found.todo(force)
-            for submission, grade in report.grading_progress(found.grade(todo, workers, dask), len(todo)):
+            for submission, grade in terminal.grading_progress(found.grade(todo, workers, dask), len(todo)):
                 if grade.status == "needs_review":
                     click.echo(printable(f"{submission} needs review: {grade.reason}"), err=True)
             changes = found.changes()
-            report.print_changes(changes)
+            terminal.print_changes(changes)
             ask = any(change.lowers for change in changes) and not yes and sys.stdin.isatty()
             if ask and not click.confirm("Write these scores into the gradebook?"):
                 click.echo("Nothing was written. The grades are kept: the same command asks again.", err=True)
                 sys.exit(130)
             students = list(found.students) if force else found.unwritten()
-            for _ in report.progress(found.write(students), len(students), "Writing"):
+            for _ in terminal.progress(found.write(students), len(students), "Writing"):
                 pass
-            report.print_class(found, len(todo), len(students))
+            terminal.print_class(found.summary(len(todo), len(students)))
     except (CourseError, NoSandboxError, LostWorkers) as error:
         raise NothingDone(str(error)) from error
     except KeyboardInterrupt:
@@ -139,7 +150,7 @@ def autograde(
 @_course
 def build(course: Path | None) -> None:
     """Make assignments/ and solutions/ from source/, and tell the gradebook of the exercises."""
-    from autograder.build import BuildError, build_all
+    from autograder.authoring.build import BuildError, build_all
     from autograder.course import Course, CourseError
 
     try:
@@ -162,9 +173,10 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
     Run it after autograding. A score that is not final, because something needs review or waits for points by hand, is
     no number in these files, and never 0.
     """
-    from autograder import class_report, lms
-    from autograder.class_results import read_class
     from autograder.course import Course, CourseError
+    from autograder.hosts import lms
+    from autograder.hosts.nbgrader.read_class import read_class
+    from autograder.pages import class_report
     from autograder.results import printable
 
     try:
@@ -203,7 +215,7 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
 def gradescope(assignment: str, output: Path | None, visibility: str, course: Path | None, unsafe: bool) -> None:
     """Make the zip file that Gradescope needs to grade ASSIGNMENT. It holds the solutions: keep it to yourself."""
     from autograder.course import Course, CourseError
-    from autograder.gradescope import build_zip
+    from autograder.hosts.gradescope import build_zip
 
     try:
         found = Course.find(course)
@@ -227,13 +239,13 @@ def audit(workers: int | None, course: Path | None) -> None:
     solutions/ are fresh; and no feedback holds lines of the solution or of the graders. Ends with exit code 1 when
     something is wrong.
     """
-    from autograder.audit import audit, print_audit
-    from autograder.confinement import NoSandboxError
+    from autograder.authoring.audit import audit, print_audit
     from autograder.course import Course, CourseError
+    from autograder.sandbox.confinement import NoSandboxError
 
     try:
         found = Course.find(course)
-        result = audit(found, found.root / "tests" / "submissions", workers)
+        result = audit(found, found.root / "tests" / "attacks", workers)
     except (CourseError, NoSandboxError) as error:
         raise NothingDone(str(error)) from error
     print_audit(result)
@@ -246,8 +258,8 @@ def audit(workers: int | None, course: Path | None) -> None:
 @_course
 def new(name: str, assignment: str | None, course: Path | None) -> None:
     """Lay down a new exercise, such as 5-schedules: notebook, graders, mistakes and variants, with an example."""
+    from autograder.authoring.new import create
     from autograder.course import Course, CourseError
-    from autograder.new import create
 
     try:
         for path in create(Course.find(course), name, assignment):
@@ -261,7 +273,7 @@ def new(name: str, assignment: str | None, course: Path | None) -> None:
 @_unsafe
 def doctor(unsafe: bool) -> None:
     """Say which sandbox is active here, and try what it protects."""
-    from autograder.doctor import examine
+    from autograder.authoring.doctor import examine
 
     sys.exit(0 if examine(unsafe) else 1)
 

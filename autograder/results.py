@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from autograder import wire
+import msgspec
 
 Status = Literal["passed", "failed", "error"]
 
@@ -33,7 +33,7 @@ class CheckResult:
     cell: str
     """The grade_id of the test cell whose points this check carries."""
     name: str
-    """The check's function in the graders file."""
+    """The check's function in the lesson's checks."""
     sentence: str
     """What a right answer does, in one line."""
     status: Status
@@ -50,19 +50,61 @@ class CheckResult:
     """What these curves should be."""
 
 
+ODDITIES = {
+    "check missing": "The check cell {cell} is missing. Its points are given all the same, by the hidden checks.",
+    "given missing": "The given cell {cell} is missing. It was put back.",
+    "answer missing": "The answer cell {cell} is missing. Take it from the released notebook.",
+    "answer unlabelled": "The answer cell {cell} has lost its label. What another cell defines under this name counts.",
+    "answer retyped": "The answer cell {cell} was made a {found} cell. It was turned back.",
+    "check repeated": "The check cell {cell} is there {found} times. It counts once.",
+    "given repeated": "The given cell {cell} is there {found} times. The last one counts.",
+    "answer repeated": "The answer cell {cell} is there {found} times. The last one counts.",
+    "check changed": "The check cell {cell} was changed. The change has no effect: write answers in answer cells.",
+    "given changed": "The given cell {cell} was changed. The change has no effect: write answers in answer cells.",
+    "check rules": "The points or the kind of the check cell {cell} were changed. They were set back.",
+    "given rules": "The points or the kind of the given cell {cell} were changed. They were set back.",
+    "answer rules": "The points or the kind of the answer cell {cell} were changed. They were set back.",
+    "order": "The cells are in another order than in the released notebook. They were run in yours.",
+    "unsafe": "Graded with --unsafe: the student's code ran without a sandbox.",
+}
+"""What can be odd about a graded submission, by kind. None of it costs points."""
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """One thing that is odd about a submission."""
+
+    kind: str
+    """A key of ODDITIES."""
+    cell: str = ""
+    """The grade_id of the cell, where it is about one."""
+    found: str | int = ""
+    """What the cell is now, or how often it is there."""
+
+    def __str__(self) -> str:
+        return ODDITIES[self.kind].format(cell=self.cell, found=self.found)
+
+
 @dataclass(frozen=True)
 class Grade:
     """The result of one submission."""
 
     submission: str
+    assignment: str | None
     exercise: str | None
-    """None when the notebook belongs to no exercise of the course."""
+    """None, as the assignment, when the notebook belongs to no exercise of the course."""
     status: Literal["graded", "needs_review"]
     reason: str | None
-    """Why it needs review; on a graded submission, what was odd about the notebook."""
+    """Why it needs review."""
     max_score: float | None
     seconds: float
     checks: list[CheckResult] = field(default_factory=list)
+    oddities: list[Oddity] = field(default_factory=list)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Why it needs review, and what was odd, in sentences."""
+        return [*([self.reason] if self.reason else []), *map(str, self.oddities)]
 
     @property
     def score(self) -> float | None:
@@ -79,27 +121,30 @@ class Grade:
         return total(check.points for check in checks) if checks else None
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``autograder grade --json`` prints."""
-        checks = [asdict(check) for check in self.checks]
-        for check in checks:
-            for name in ("sentence", "curves", "reference"):
-                del check[name]
-        return {
-            "submission": self.submission,
-            "exercise": self.exercise,
-            "status": self.status,
-            "reason": self.reason,
-            "score": self.score,
-            "max_score": self.max_score,
-            "seconds": round(self.seconds, 3),
-            "checks": checks,
-        }
+        """The object that ``autograder grade --json`` prints: a view, which no program of ours reads back."""
+        kept = {**encode(self), "reason": " ".join(self.remarks) or None, "score": self.score}
+        kept["seconds"] = round(self.seconds, 3)
+        kept["checks"] = [{name: check[name] for name in _SHOWN_OF_A_CHECK} for check in kept["checks"]]
+        return {name: kept[name] for name in _SHOWN}
 
 
-@dataclass(frozen=True)
-class Graded:
-    """A Grade, and what the notebook displayed on the way."""
+_SHOWN = ("submission", "assignment", "exercise", "status", "reason", "score", "max_score", "seconds", "checks")
+_SHOWN_OF_A_CHECK = ("cell", "name", "status", "points", "max_points", "message", "hint")
 
-    grade: Grade
-    outputs: dict[int, list[wire.Output]]
-    """The outputs of each cell that ran, by its place in the notebook."""
+FORM = 1
+"""The version of what ``encode`` makes. One of another version is not read: it is graded anew."""
+
+
+def encode(grade: Grade) -> dict[str, Any]:
+    """The Grade as plain data, which is how it is kept everywhere."""
+    return {**msgspec.to_builtins(grade), "form": FORM}
+
+
+def decode(kept: Mapping[str, Any]) -> Grade | None:
+    """The Grade that ``encode`` made plain data of; None for anything else, and for one of another version."""
+    if kept.get("form") != FORM:
+        return None
+    try:
+        return msgspec.convert({name: value for name, value in kept.items() if name != "form"}, Grade)
+    except msgspec.ValidationError:
+        return None

@@ -1,7 +1,7 @@
 """Measure the grader beside what it competes with, on the same submissions and in one run.
 
 ``make bench`` prints the tables, and writes them with a plot into ``build/bench/``. Name sections to run only these:
-``python tests/bench.py unit cores``. Run it on an idle machine; read the ratios, not the seconds.
+``python -m tests.bench unit cores``. Run it on an idle machine; read the ratios, not the seconds.
 
 unit    each lesson's reference: a bare warm Python, ours warm, and stock ``nbgrader autograde``
 cores   a class on one core and on all
@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,13 +35,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from autograder import specimens, wire
-from autograder.autograde import Class
-from autograder.batch import grade_one, run_all
-from autograder.build import run_nbgrader
-from autograder.course import Course, Exercise
-from autograder.grading import Grader
-from autograder.guest.kernel import make_kernel
+from autograder.authoring import specimens
+from autograder.authoring.build import run_nbgrader
+from autograder.course import Course, Exercise, Lesson
+from autograder.grading.batch import grade_one, run_all
+from autograder.grading.grader import Grader
+from autograder.grading.submission import Submission
+from autograder.hosts.nbgrader.whole_class import Class
+from autograder.sandbox import wire
+from autograder.sandbox.guest.kernel import make_kernel
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "build" / "bench"
@@ -136,7 +139,7 @@ def time_stock(exercises: list[Exercise], config: str | None, students: int = 2)
 
 def unit() -> Rows:
     """Each lesson, and the whole unit: bare, ours and stock, on one core."""
-    exercises = list(Course(ROOT).exercises.values())
+    exercises = list(Course(ROOT).assignment().exercises.values())
     rows: Rows = [("lesson", "bare, seconds", "ours, seconds", "ours / bare", "stock nbgrader", "stock / ours")]
     total_bare = total_ours = 0.0
     with cores(1), tempfile.TemporaryDirectory() as folder, Grader() as grader:
@@ -147,7 +150,7 @@ def unit() -> Rows:
             bare = bare_runner(exercise, Path(folder))
 
             def ours(notebook: nbformat.NotebookNode = notebook, exercise: Exercise = exercise) -> None:
-                assert grader.grade_notebook(notebook, exercise, "bench").grade.score == exercise.max_score
+                assert grader.grade(Submission.of(notebook, exercise, "bench")).grade.score == exercise.max_score
 
             times: dict[str, list[float]] = {"bare": [], "ours": []}
             for action in (bare, ours):
@@ -194,7 +197,7 @@ def all_cores() -> Rows:
     """A class of the whole unit with one worker on one core, and with a worker for each core."""
     count = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
-        exercises = Course(ROOT).exercises.values()
+        exercises = Course(ROOT).assignment().exercises.values()
         files = [hand_in(Path(folder), exercise, number) for number in range(8 * count) for exercise in exercises]
         rates: dict[int, list[float]] = {1: [], count: []}
         for _ in range(2):
@@ -216,7 +219,7 @@ def otter() -> Rows:
     rows: Rows = [("lesson 1", "seconds", "against ours")]
     if program is None:
         return [*rows, ("otter run", "not installed here: set OTTER to its program", "")]
-    exercise = next(iter(Course(ROOT).exercises.values()))
+    exercise = next(iter(Course(ROOT).assignment().exercises.values()))
     notebook = specimens.unchanged(exercise)
     calls = {name: f"{name}(torch.nn.Linear(2, 2).parameters())" for name in exercise.answers[:3]}
     calls[exercise.answers[3]] = f"{exercise.answers[3]}(torch.optim.SGD, 0.1, 0.5)"
@@ -236,7 +239,9 @@ def otter() -> Rows:
         with cores(1), Grader() as grader:
             run = [program, "run", "-a", "autograder.zip", "--no-logo", "lesson.ipynb"]
             theirs = [seconds(lambda: subprocess.run(run, **quiet)) for _ in range(3)]
-            ours = [seconds(lambda: grader.grade_notebook(notebook, exercise, "b")) for _ in range(1 + REPEATS)][1:]
+            ours = [seconds(lambda: grader.grade(Submission.of(notebook, exercise, "b"))) for _ in range(1 + REPEATS)][
+                1:
+            ]
     ratio = statistics.median(theirs) / statistics.median(ours)
     return [*rows, ("otter run", spread(theirs), f"{ratio:.1f}"), ("ours", spread(ours), "1.0")]
 
@@ -286,7 +291,7 @@ def resident(pid: int) -> float:
 def class_size() -> Rows:
     """One worker grades 1,000 submissions; then a run that starts when 990 of them are done."""
     rows: Rows = [("submissions", "seconds for each", "memory, MiB")]
-    exercise = next(iter(Course(ROOT).exercises.values()))
+    exercise = next(iter(Course(ROOT).assignment().exercises.values()))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "course")
         lay_course(root)
@@ -302,7 +307,8 @@ def class_size() -> Rows:
                     started, before = time.perf_counter(), number
         code = (
             "import sys, time\n"
-            "from pathlib import Path\nfrom autograder.autograde import Class\nfrom autograder.course import Course\n"
+            "from pathlib import Path\nfrom autograder.hosts.nbgrader.whole_class import Class\n"
+            "from autograder.course import Course\n"
             f"with Class(Course(Path({str(root)!r})), {exercise.assignment!r}) as found:\n"
             "    todo = found.todo()\n    assert len(todo) <= 10, len(todo)\n    found.changes(); found.unwritten()\n"
             "    grades = found.grade(todo, workers=1)\n    next(grades)\n    print(time.time() - float(sys.argv[1]))\n"
@@ -319,11 +325,11 @@ def class_size() -> Rows:
 
 def checks() -> Rows:
     """Lesson 1 with so many checks, each of which builds an optimizer and looks at it."""
-    exercise = next(iter(Course(ROOT).exercises.values()))
+    exercise = next(iter(Course(ROOT).assignment().exercises.values()))
     rows: Rows = [("checks", "seconds")]
     with tempfile.TemporaryDirectory() as folder, Grader() as grader:
         for count in (4, 40, 100, 200, 400):
-            lines = ["import torch", "from autograder.checks import check"]
+            lines = ["import torch", "from autograder.checking.check import check"]
             for cell, points in exercise.points.items():
                 for number in range(count // 4):
                     lines += [
@@ -333,11 +339,11 @@ def checks() -> Rows:
                         "    p = torch.nn.Parameter(torch.ones(2))",
                         f"    assert student.build_sgd([p], lr={(number + 1) / 1000}).params[0] is p",
                     ]
-            graders = Path(folder, str(count))
-            graders.mkdir()
-            (graders / exercise.graders.name).write_text("\n".join(lines))
-            same = Course(ROOT, graders).exercises[exercise.name]
-            grade = functools.partial(grader.grade_notebook, specimens.unchanged(same), same, "bench")
+            lesson = Lesson(f"bench/{count}-checks", Path(folder, str(count)))
+            lesson.folder.mkdir()
+            (lesson.folder / "checks.py").write_text("\n".join(lines))
+            same = replace(exercise, lesson=lesson)
+            grade = functools.partial(grader.grade, Submission.of(specimens.unchanged(same), same, "bench"))
             assert grade().grade.score == same.max_score
             rows.append((str(count), spread([seconds(grade) for _ in range(REPEATS)])))
     return rows

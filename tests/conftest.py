@@ -10,17 +10,20 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import specimens
+from autograder.authoring import specimens
 from autograder.course import Course, Exercise
-from autograder.grading import Grader
+from autograder.grading.finding import find_submission
+from autograder.grading.grader import Grader
+from autograder.results import Grade
 
 ROOT = Path(__file__).parent.parent
-SUBMISSIONS = ROOT / "tests" / "submissions"
+ATTACKS = ROOT / "tests" / "attacks"
 
 
 os.environ["OPTIMIZERS_PROGRESS"] = ""  # whoever runs the tests has a record of their own
 
-LONGEST = [f"test_{topic}" for topic in ("audit", "nbgrader", "browser", "attacks", "autograde", "pages", "failures")]
+TOPICS = ("audit", "nbgrader", "browser", "attacks", "whole_class", "feedback_page", "failures")
+LONGEST = [f"test_{topic}" for topic in TOPICS]
 """The modules that take minutes. They run first, so that no worker is left alone with one of them at the end."""
 
 
@@ -36,7 +39,7 @@ def course() -> Course:
 @pytest.fixture(scope="session")
 def exercise(course: Course) -> Exercise:
     """The first exercise."""
-    return course.exercises["1-build-optimizers"]
+    return course.assignments["optimizers"].exercises["1-build-optimizers"]
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +72,8 @@ def set_cell(notebook: nbformat.NotebookNode, name: str, source: str) -> None:
             cell.source = source
             return
     raise KeyError(name)
+
+
+def grade_file(grader: Grader, path: Path, course: Course) -> Grade:
+    """The Grade of a notebook file that lies anywhere."""
+    return grader.grade(find_submission(path, course)).grade

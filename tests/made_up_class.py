@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import nbformat
 from nbgrader.api import Gradebook
 
 from autograder.course import Course
-from autograder.nbgrader_plugin import NOTES
-from autograder.notebooks import grade_id
+from autograder.grading.in_notebook import put_grade
+from autograder.grading.submission import grade_id
 from autograder.results import CheckResult, Grade
 
 ASSIGNMENT = "optimizers"
@@ -24,7 +23,7 @@ class MadeUpClass:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.exercises = Course(root).exercises
+        self.exercises = Course(root).assignment().exercises
         os.environ["PATH"] = (
             os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
         )  # a new one needs alembic
@@ -78,7 +77,7 @@ class MadeUpClass:
                     cell.auto_score, cell.needs_manual_grade = 0, False
         self.gradebook.db.commit()
         notebook = nbformat.v4.new_notebook()
-        notebook.metadata[NOTES] = asdict(grade)
+        put_grade(notebook, grade)
         path = self.autograded(student, grade.exercise)
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, path)
@@ -103,8 +102,8 @@ class MadeUpClass:
                     message=message,
                 )
             )
-        return Grade("…", exercise, "graded", None, self.exercises[exercise].max_score, seconds, checks)
+        return Grade("…", ASSIGNMENT, exercise, "graded", None, self.exercises[exercise].max_score, seconds, checks)
 
     def review(self, exercise: str, reason: str) -> Grade:
         """A Grade of what could not be graded."""
-        return Grade("…", exercise, "needs_review", reason, self.exercises[exercise].max_score, 0.1)
+        return Grade("…", ASSIGNMENT, exercise, "needs_review", reason, self.exercises[exercise].max_score, 0.1)

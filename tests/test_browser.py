@@ -14,9 +14,9 @@ import nbformat
 import pytest
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
-from autograder import specimens
+from autograder.authoring import specimens
 from autograder.course import Exercise
-from autograder.notebooks import grade_id
+from autograder.grading.submission import grade_id
 from tests.class_folder import NOTEBOOK, ClassFolder
 from tests.conftest import set_cell
 from tests.jupyter import PATIENCE, JupyterLab, complaints, open_browser, wait_for
@@ -225,7 +225,7 @@ def test_instructor(class_folder, course, exercise, page, picture, tmp_path):
         press(formgrader, "autograde", "Successfully autograded")
         row = formgrader.locator("#main-table tr", has_text=student)
         written = 2  # points of the answer in lesson 4 that is graded by hand
-        everything = sum(each.max_score for each in course.exercises.values()) + written
+        everything = sum(each.max_score for each in course.exercises) + written
         expect(row.locator(".score")).to_have_text(f"9 / {everything:g}")
         expect(row.locator(".status")).to_have_text("needs manual grading")
         picture("autograded")

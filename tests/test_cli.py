@@ -8,11 +8,12 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder import batch, specimens
+from autograder.authoring import specimens
 from autograder.cli import main
+from autograder.grading import batch
 from tests.conftest import ROOT, set_cell
 
-KEYS = ["submission", "exercise", "status", "reason", "score", "max_score", "seconds", "checks"]
+KEYS = ["submission", "assignment", "exercise", "status", "reason", "score", "max_score", "seconds", "checks"]
 CHECK_KEYS = ["cell", "name", "status", "points", "max_points", "message", "hint"]
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from autograder import expect
-from autograder.student import AxesDescription, ModuleDescription, Opaque, OptimizerDescription
+from autograder.checking import expect
+from autograder.checking.student import AxesDescription, ModuleDescription, Opaque, OptimizerDescription
 
 VALUES = [
     (None, "None"),

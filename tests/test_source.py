@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from autograder.course import Course
 from tests.conftest import ROOT
 
-EXERCISES = Course(ROOT).exercises
+EXERCISES = Course(ROOT).assignment().exercises
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 
 

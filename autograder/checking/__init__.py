@@ -1,0 +1,1 @@
+"""What a lesson's checks import, and nothing else of ours."""

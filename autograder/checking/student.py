@@ -1,0 +1,166 @@
+"""The ``student`` fixture: call a submission's functions as if they were here, and get back data.
+
+``student.build_sgd(params, lr=0.1)`` runs in the Guest. Tensors and modules that the grader sent come back as the
+grader's own objects; everything else comes back as a copy or a description.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+import torch
+
+from autograder.checking.descriptions import AxesDescription, ModuleDescription, rebuild
+from autograder.results import Curve
+from autograder.sandbox import wire
+from autograder.sandbox.loaded import Fork, StudentFault
+from autograder.sandbox.sent import Generator, NewAxes, reduce_tensor, sent_objects
+
+
+class StudentRaised(StudentFault):
+    """A function raised an exception."""
+
+    def __init__(self, sentence: str, name: str, message: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+        """Class of the exception, for example ``ValueError``."""
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Curves for the feedback page."""
+
+    curves: list[Curve]
+    reference: list[Curve]
+
+
+class Student:
+    """A fresh fork of the loaded notebook; its attributes are the notebook's functions.
+
+    A call raises StudentFault, with a sentence for the student, when the function is not there, can't be called this
+    way, raises, hangs, or ends its process.
+    """
+
+    def __init__(self, fork: Fork, shown: list[Shown] | None = None) -> None:
+        self._fork = fork
+        self._shown = [] if shown is None else shown
+        self._seconds: float | None = None
+        self._sent: list[object] = []
+
+    def close(self) -> None:
+        """End the fork."""
+        self._fork.close()
+
+    def allow(self, seconds: float) -> None:
+        """Let each later call compute for so long."""
+        self._seconds = seconds
+
+    def __getattr__(self, function: str) -> Any:
+        if function.startswith("_"):
+            raise AttributeError(function)
+
+        def call(*args: object, **kwargs: object) -> Any:
+            return self._call(function, args, kwargs)
+
+        return call
+
+    def _call(self, function: str, args: tuple, kwargs: dict[str, object]) -> Any:
+        args = tuple(Generator(arg) if isinstance(arg, types.GeneratorType) else arg for arg in args)
+        self._sent.extend(sent_objects([args, kwargs]))
+        answer = self._fork.call(function, _pickle((args, kwargs)), self._seconds)
+        if isinstance(answer, wire.Returned):
+            try:
+                return rebuild(answer.value, self._sent)
+            except (RecursionError, ValueError, TypeError, OverflowError, RuntimeError):  # no honest Guest says this
+                raise StudentFault(f"{function} sent something that is not a result.") from None
+        sentence = self._explain(function, args, kwargs, answer)
+        if isinstance(answer, wire.Raised):
+            raise StudentRaised(sentence, answer.name, answer.message)
+        raise StudentFault(sentence)
+
+    def _explain(
+        self, function: str, args: tuple, kwargs: dict[str, object], answer: wire.Raised | wire.Uncallable
+    ) -> str:
+        if isinstance(answer, wire.Uncallable):
+            if answer.reason == "undefined":
+                return f"{function} is not defined. {self._why_undefined(function)}"
+            if answer.reason == "not callable":
+                return f"{function} is not a function: the notebook binds this name to a value of type {answer.detail}."
+            wanted = ", ".join(["…"] * len(args) + [f"{name}=…" for name in kwargs])
+            return f"{function} can't be called as {function}({wanted}): it is defined as {function}{answer.detail}."
+        if answer.name == "NotImplementedError" and not answer.message:  # torch raises it too, with a message
+            return f"{function} is not written yet: it raises NotImplementedError."
+        if answer.name == "autograder.sandbox.guest.kernel.TimeLimit":
+            text = f"{function} was {answer.message}, without returning."
+        else:
+            text = f"{function} raised {answer.name}" + (f": {answer.message}" if answer.message else "")
+        return f"{text}\n{answer.traceback}" if answer.traceback else text
+
+    def _why_undefined(self, function: str) -> str:
+        guest = self._fork.guest
+        labels = [cell.label for cell in guest.cells]
+        if function not in labels:
+            return "Its cell is missing: take it from the released notebook."
+        errors = [output for output in guest.outputs[labels.index(function)] if isinstance(output, wire.Error)]
+        if errors and errors[0].name == "Stopped":
+            return f"Its cell did not come to its end. {errors[0].message}"
+        if errors:
+            return f"Its cell stopped with {errors[0].name}: {errors[0].message}"
+        return "Its cell ran, but defines nothing of this name."
+
+
+def look_at(student: Student, sent: object) -> Any:
+    """An object that a call was given, as it is in the Guest now: a ModuleDescription, for instance."""
+    index = next(index for index, known in enumerate(student._sent) if known is sent)
+    answer = student._fork.look(index)
+    found = rebuild(answer.value, student._sent) if isinstance(answer, wire.Returned) else None
+    for kind, description in ((torch.nn.Module, ModuleDescription), (NewAxes, AxesDescription)):
+        if isinstance(sent, kind) and not isinstance(found, description):  # no honest Guest says this
+            raise StudentFault("The notebook sent something that is not a result.")
+    return found
+
+
+def show_curves(student: Student, found: object, reference: dict[str, list[float]]) -> None:
+    """Put the curves of a result onto the feedback page, beside those of the reference, whatever the check says.
+
+    What is no curve is left out. Only numbers are kept, and no more of them than the reference has.
+    """
+    curves = [
+        (name, _plain_curve(found[name][: len(wanted)]))
+        for name, wanted in reference.items()
+        if isinstance(found, dict) and _is_curve(found.get(name))
+    ]
+    if curves:
+        student._shown[:] = [Shown(curves, [(name, _plain_curve(wanted)) for name, wanted in reference.items()])]
+
+
+def _is_curve(found: object) -> bool:
+    return isinstance(found, (list, tuple)) and bool(found) and all(type(loss) in (int, float) for loss in found)
+
+
+def _plain_curve(losses: Sequence[float]) -> list[float | None]:
+    """The losses with as many digits as a figure needs."""
+    return [float(f"{loss:.5g}") if abs(loss) < 1e300 else None for loss in losses]  # NaN is not below anything
+
+
+class _Pickler(pickle.Pickler):
+    """Sends an ordinary tensor as its bytes: several times as fast as torch's own way, in both processes."""
+
+    def reducer_override(self, value: object) -> object:
+        return reduce_tensor(value) if isinstance(value, torch.Tensor) else NotImplemented
+
+
+def _pickle(arguments: object) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(arguments)
+        return buffer.getvalue()
+    except (pickle.PicklingError, AttributeError, TypeError):  # a function or class that only the graders have
+        return cloudpickle.dumps(arguments)

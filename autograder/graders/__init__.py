@@ -1,1 +1,0 @@
-"""Hidden pytest graders: one file for each exercise. They never leave the trusted side."""

@@ -1,0 +1,174 @@
+"""Make the checks of a lesson on a loaded notebook: pytest runs them, and each becomes a CheckResult."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.checking.student import Shown, Student
+from autograder.grading.ladder import Ladder
+from autograder.results import CheckResult, Status, printable
+from autograder.sandbox.loaded import Guest, StudentFault
+from autograder.sandbox.process import SandboxError
+
+
+class ChecksError(Exception):
+    """The checks of a lesson are broken; nothing may be scored."""
+
+
+_UNUSED = (
+    *("terminal", "cacheprovider", "warnings", "logging", "faulthandler", "unraisableexception", "threadexception"),
+    *("doctest", "junitxml", "pastebin", "unittest", "setuponly", "setupplan", "stepwise", "skipping", "debugging"),
+    *("recwarn", "tmpdir", "monkeypatch", "legacypath", "subtests"),
+)
+"""pytest's own plugins that these runs do without: each costs time, most of all those that collect all garbage."""
+
+_PYTEST_OPTIONS = [
+    *("--disable-plugin-autoload", "--noconftest", "--import-mode=importlib", "-c", os.devnull),
+    *("--assert=plain", "--capture=no"),
+    *(option for plugin in _UNUSED for option in ("-p", f"no:{plugin}")),
+]
+
+
+def make_checks(guest: Guest, folder: Path, files: Sequence[Path]) -> list[CheckResult]:
+    """Run the files of checks, which lie in a lesson's folder, on a loaded notebook.
+
+    Raises ChecksError when pytest can't run them, and SandboxError when the sandbox failed on the way.
+    """
+    _forget_what_changed(folder)
+    session = _Session(guest)
+    # under the folder above the lessons, so that no two lessons have modules of one name
+    root = folder.parent.parent.parent
+    code = pytest.main([*_PYTEST_OPTIONS, "--rootdir", str(root), *map(str, files)], plugins=[session])
+    session.ladder.close()
+    if code == pytest.ExitCode.INTERRUPTED and not session.problems:
+        raise KeyboardInterrupt
+    if session.problems or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        problem = session.problems[0] if session.problems else f"pytest ended with {code!r}"
+        raise ChecksError(f"The checks in {folder} are broken: {problem}")
+    if session.sandbox_error:
+        raise session.sandbox_error
+    return session.results
+
+
+_imported: dict[tuple[str, ...], tuple[Path, bytes]] = {}
+"""What this process has imported of each lesson: from which folder, and a digest of its modules then."""
+
+
+def _forget_what_changed(folder: Path) -> None:
+    """Let pytest import a lesson as it is now: it takes any module that the process has already.
+
+    A server such as the formgrader's lives on while an instructor mends the checks.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    now, before = (folder, digest.digest()), _imported.get(folder.parts[-2:])
+    if now != before:
+        for name, module in list(sys.modules.items()):
+            places = Path(getattr(module, "__file__", None) or "/").parents
+            if folder in places or (before is not None and before[0] in places):
+                del sys.modules[name]
+        _imported[folder.parts[-2:]] = now
+
+
+MAX_MESSAGE = 8000
+
+
+def _say(error: BaseException, status: Status) -> str:
+    """What a check has against a submission, fit to be shown on a page and on a terminal."""
+    text = str(error) if status == "failed" else f"{type(error).__name__}: {error}"
+    return printable(text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " [cut here]")
+
+
+def _mark(item: pytest.Item) -> dict[str, Any]:
+    mark = item.get_closest_marker("check")
+    assert mark is not None
+    return dict(mark.kwargs)
+
+
+class _Session:
+    """A pytest plugin: gives checks the ``student`` fixture and collects what came of each."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._shown: list[Shown] = []
+        self.ladder = Ladder(guest, self._shown)
+        self.results: list[CheckResult] = []
+        self.problems: list[str] = []
+        self.sandbox_error: SandboxError | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line(
+            "markers", "check(cell, points, hint, sentence, seconds): made by autograder.checking.check.check"
+        )
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(str(report.longrepr))
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.problems += [f"{item.name} has no @check" for item in items if item.get_closest_marker("check") is None]
+
+    def pytest_runtestloop(self) -> bool | None:
+        return True if self.problems else None
+
+    @pytest.fixture
+    def student(self, request: pytest.FixtureRequest) -> Student:
+        """The submission, in a fork that only checks have used that passed."""
+        return self.ladder.student(_mark(request.node).get("seconds"))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """A check that fails goes up the ladder."""
+        try:
+            try:
+                return (yield)
+            except (AssertionError, StudentFault) as error:
+                seconds = _mark(pyfuncitem).get("seconds")
+                return self.ladder.judge_again(error, lambda student: pyfuncitem.obj(student=student), seconds)
+        except BaseException:
+            self.ladder.close()
+            raise
+        finally:
+            self.ladder.used()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        error = call.excinfo.value if call.excinfo else None
+        if call.when == "call" or error is not None:
+            self._record(item, error)
+        return report
+
+    def _record(self, item: pytest.Item, error: BaseException | None) -> None:
+        mark = _mark(item)
+        if isinstance(error, SandboxError):
+            self.sandbox_error = error
+        status: Status = "passed"
+        if isinstance(error, (AssertionError, StudentFault)):
+            status = "failed"
+        elif error is not None:
+            status = "error"
+        shown = self._shown.pop() if self._shown else Shown([], [])
+        self.results.append(
+            CheckResult(
+                cell=mark["cell"],
+                name=item.name,
+                sentence=mark["sentence"],
+                status=status,
+                points=mark["points"] if status == "passed" else 0.0,
+                max_points=mark["points"],
+                message="" if error is None else _say(error, status),
+                hint=mark["hint"] if status == "failed" else "",
+                curves=shown.curves,
+                reference=shown.reference,
+            )
+        )

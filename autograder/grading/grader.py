@@ -1,0 +1,104 @@
+"""Grade one submission: load it into a Guest, have its checks made, and add up.
+
+Student code never runs in this process.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from autograder.course import CourseError
+from autograder.grading.checks import ChecksError, make_checks
+from autograder.grading.graded import Graded, needs_review
+from autograder.grading.submission import Submission
+from autograder.results import CheckResult, Grade, Oddity, total
+from autograder.sandbox import confinement
+from autograder.sandbox.loaded import Limits, load
+from autograder.sandbox.process import Sandbox, SandboxError
+
+
+class Grader:
+    """Grades submissions, one after another, on one warm sandbox.
+
+    ``unsafe`` lets student code run unconfined where no sandbox works; a ``sandbox`` may have been started before.
+    Use as a context manager, or call close.
+    """
+
+    def __init__(self, unsafe: bool = False, limits: Limits = Limits(), sandbox: Sandbox | None = None) -> None:
+        torch.set_num_threads(1)  # as in the Guests: references must not depend on the machine's load
+        self._unsafe = unsafe
+        self.limits = limits
+        self._sandbox = sandbox
+
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox. The next submission starts another."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The warm sandbox, started when first needed. Raises NoSandboxError or SandboxError."""
+        if self._sandbox is None or not self._sandbox.alive or not self._sandbox.is_current:
+            self.close()
+            self._sandbox = Sandbox(confinement.choose(self._unsafe))
+        self._sandbox.warm_up()
+        if self._sandbox.torch != torch.__version__:  # a new one was installed while this process lives on
+            raise SandboxError(f"it has torch {self._sandbox.torch}, and the graders {torch.__version__}: start again")
+        return self._sandbox
+
+    def grade(self, submission: Submission) -> Graded:
+        """Grade a submission. Trouble on our side is tried once more, and then needs review.
+
+        Raises NoSandboxError when there is no sandbox at all.
+        """
+        started = time.perf_counter()
+        if submission.problem is not None:
+            return Graded(needs_review(submission, submission.problem))
+        for _attempt in range(2):
+            try:
+                sandbox = self.sandbox
+                started = time.perf_counter()  # warming up is not this submission's time
+                return self._grade(submission, sandbox, started)
+            except SandboxError as error:
+                self.close()
+                problem = f"The sandbox failed, twice. Grade this submission again. ({error})"
+            except (ChecksError, CourseError) as error:
+                problem = str(error)
+                break
+        return Graded(needs_review(submission, problem, time.perf_counter() - started))
+
+    def _grade(self, submission: Submission, sandbox: Sandbox, started: float) -> Graded:
+        exercise = submission.exercise
+        files = exercise.checks  # before anything runs
+        cells = submission.cells
+        with load(sandbox, [cell for _, cell in cells], exercise.files, self.limits) as guest:
+            checks = make_checks(guest, exercise.lesson.folder, files)
+            outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
+        _expect_to_add_up(checks, exercise.points, str(exercise))
+        oddities = submission.oddities + ([Oddity("unsafe")] if sandbox.backend.name == "unsafe" else [])
+        broken = [check for check in checks if check.status == "error"]
+        status, reason = "graded", None
+        if broken:
+            status = "needs_review"
+            reason = f"{len(broken)} of {len(checks)} checks could not be made: {broken[0].message}"
+        seconds = time.perf_counter() - started
+        names = (submission.name, exercise.assignment, exercise.name)
+        return Graded(Grade(*names, status, reason, exercise.max_score, seconds, checks, oddities), outputs)
+
+
+def _expect_to_add_up(checks: list[CheckResult], points: dict[str, float], exercise: str) -> None:
+    found = {cell: total(c.max_points for c in checks if c.cell == cell) for cell in {c.cell for c in checks}}
+    if found != {cell: total([most]) for cell, most in points.items()}:
+        raise ChecksError(
+            f"The checks of {exercise} add up to {found}, its cells to {points}. "
+            "Make them agree, then run: autograder build"
+        )

@@ -1,0 +1,1 @@
+"""Where work comes from and scores go: nbgrader, Gradescope, files for learning platforms."""

@@ -1,0 +1,1 @@
+"""nbgrader: its course, its gradebook, and the classes that its configuration names."""

@@ -1,0 +1,117 @@
+"""nbgrader's gradebook: the one module that opens it, to read scores, to write them and to forget them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Gradebook,
+    MissingEntry,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from nbgrader.api import Grade as GradeRow
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from autograder.course import CourseError, Exercise
+from autograder.results import Grade
+
+BUSY = "Is the disk full, or does another program use the gradebook? Then try again"
+
+
+class GradebookError(CourseError):
+    """The gradebook is missing, or can't be read or written. The message says what to do."""
+
+
+@contextlib.contextmanager
+def read_gradebook(coursedir: CourseDirectory, assignment: str) -> Iterator[Gradebook]:
+    """The course's gradebook. Raises GradebookError when it is missing, or can't be read in this context."""
+    database = coursedir.db_url.removeprefix("sqlite:///")
+    if coursedir.db_url.startswith("sqlite:///") and not Path(database).is_file():
+        raise GradebookError(
+            f"There is no gradebook {database}. Run: nbgrader generate_assignment {assignment} --force, "
+            f"then: autograder autograde {assignment}"
+        )
+    try:
+        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+            yield gradebook
+    except SQLAlchemyError as error:
+        raise GradebookError(f"The gradebook {coursedir.db_url} can't be read: {error}\n{BUSY}.") from error
+
+
+def automatic_scores(
+    coursedir: CourseDirectory, assignment: str, exercises: Iterable[str]
+) -> dict[tuple[str, str], dict[str, float | None]]:
+    """The automatic scores of each graded cell, by student and exercise.
+
+    Raises GradebookError when the gradebook does not know all of the exercises.
+    """
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        known = gradebook.db.query(Notebook.name).join(Assignment).filter(Assignment.name == assignment)
+        if not {name for (name,) in known}.issuperset(exercises):
+            raise GradebookError(
+                f"The gradebook does not know all of {assignment} yet. "
+                f"Run: nbgrader generate_assignment {assignment} --force"
+            )
+        rows = (
+            gradebook.db.query(Student.id, Notebook.name, BaseCell.name, GradeRow.auto_score)
+            .select_from(GradeRow)
+            .join(BaseCell, GradeRow.cell_id == BaseCell.id)
+            .join(SubmittedNotebook, GradeRow.notebook_id == SubmittedNotebook.id)
+            .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
+            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Student, SubmittedAssignment.student_id == Student.id)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .filter(Assignment.name == assignment)
+        )
+        scores: dict[tuple[str, str], dict[str, float | None]] = {}
+        for student, exercise, cell, score in rows:
+            scores.setdefault((student, exercise), {})[cell] = score
+    return scores
+
+
+def forget(db_url: str, assignment: str, student: str, notebooks: Iterable[str]) -> None:
+    """Empty the automatic scores of a student's notebooks and mark them for review, all or none.
+
+    Raises GradebookError when the gradebook can't be written.
+    """
+    try:
+        with Gradebook(db_url) as gradebook:
+            for notebook in notebooks:
+                with contextlib.suppress(MissingEntry):
+                    for row in _checked(gradebook.find_submission_notebook(notebook, assignment, student)):
+                        row.auto_score, row.needs_manual_grade = None, True
+            gradebook.db.commit()
+    except OperationalError as error:
+        raise GradebookError(f"The gradebook can't be written: {error.orig}. Nothing was graded. {BUSY}") from error
+
+
+def write(db_url: str, student: str, exercise: Exercise, grade: Grade | None) -> bool:
+    """Write the points of a Grade, all cells at once, or none where there is no final Grade.
+
+    False when the gradebook has other cells or points for the exercise: then no score is written either.
+    """
+    with Gradebook(db_url) as gradebook:
+        submission = gradebook.find_submission_notebook(exercise.name, exercise.assignment, student)
+        rows = {row.name: row for row in submission.grades}
+        fits = all(name in rows and rows[name].max_score == most for name, most in exercise.points.items())
+        is_final = fits and grade is not None and grade.status == "graded"
+        for name in exercise.points.keys() & rows.keys():
+            row = rows[name]
+            row.auto_score = grade.points_of(name) if is_final and grade is not None else None
+            row.needs_manual_grade = row.manual_score is not None or row.auto_score is None
+        gradebook.db.commit()
+    return fits
+
+
+def _checked(submission: SubmittedNotebook) -> list[GradeRow]:
+    """The rows of a notebook's test cells: code that is graded and holds no answer."""
+    answers = {cell.name for cell in submission.notebook.solution_cells}
+    return [row for row in submission.grades if row.cell_type == "code" and row.name not in answers]

@@ -1,0 +1,1 @@
+"""What students never get of each lesson, by assignment: checks, models that are sent, prepared answers."""

@@ -1,0 +1,1 @@
+"""The assignment ``optimizers``: SGD, Adam and AdamW, and settings for groups of parameters."""

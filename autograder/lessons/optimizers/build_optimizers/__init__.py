@@ -1,0 +1,1 @@
+"""The lesson ``optimizers/1-build-optimizers``."""

@@ -1,0 +1,1 @@
+"""The lesson ``optimizers/2-decay-groups``."""

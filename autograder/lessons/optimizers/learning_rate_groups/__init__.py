@@ -1,0 +1,1 @@
+"""The lesson ``optimizers/3-learning-rate-groups``."""

@@ -1,0 +1,1 @@
+"""The lesson ``optimizers/4-three-way-race``."""

@@ -1,0 +1,127 @@
+"""The first process in the sandbox: it imports everything once, then forks a Guest for each submission.
+
+It speaks to the trusted side over the socket that it finds as standard input. Student code never runs here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import platform
+import resource
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+
+import msgspec
+import torch
+
+from autograder.sandbox import wire
+from autograder.sandbox.guest import isolation, session
+from autograder.sandbox.guest.kernel import Kernel, make_kernel
+
+_decoder = msgspec.msgpack.Decoder(wire.ToZygote)
+_READY = wire.Ready(platform.python_version(), str(torch.__version__))
+
+
+def main(backend: str, scratch: str, readable: list[str]) -> None:
+    """Warm up, report ready, and serve until the trusted side hangs up.
+
+    Call it with the garbage collector off: it looks through all that is being imported, again and again.
+    """
+    control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    isolation.be_killed_first()
+    torch.set_num_threads(1)
+    import torchvision  # noqa: F401  imported here so that no Guest pays for it
+
+    isolated: isolation.Isolation
+    if backend == "bubblewrap":
+        isolated = isolation.Namespaces.prepare()
+    elif backend == "sandlock":
+        isolated = isolation.Landlocked(scratch, readable)
+    else:
+        isolated = isolation.Unconfined(scratch)
+    kernel = make_kernel()
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    speed_up = isolation.use_huge_pages()
+    wire.send(control, _READY)
+    _go_on(speed_up, 0.2)
+    _serve(control, kernel, isolated, speed_up)
+    os._exit(0)  # the libraries' own clean-up is slow and noisy
+
+
+def _go_on(work: Iterator[None], seconds: float) -> None:
+    """Go on with the work until it ends or the time is over."""
+    end = time.monotonic() + seconds
+    for _ in work:
+        if time.monotonic() >= end:
+            return
+
+
+def _serve(control: socket.socket, kernel: Kernel, isolated: isolation.Isolation, speed_up: Iterator[None]) -> None:
+    living: set[int] = set()
+    while True:
+        try:
+            message, fd = wire.receive_with_fd(control, _decoder)
+        except wire.Closed:
+            break
+        if isinstance(message, wire.NewGuest):
+            pid = isolated.fork()
+            if pid == 0:
+                _become_guest(fd, kernel, isolated)
+            os.close(fd)
+            living.add(pid)
+            wire.send(control, wire.Started(pid))
+            _go_on(speed_up, 0.2)
+        elif isinstance(message, wire.Ping):
+            wire.send(control, _READY)
+        elif message.pid in living:
+            wire.send(control, wire.Ended(_end(message.pid, isolated)))
+            living.remove(message.pid)
+    for pid in living:
+        _end(pid, isolated)
+
+
+def _end(pid: int, isolated: isolation.Isolation) -> int:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    with contextlib.suppress(ProcessLookupError):
+        isolated.end(pid)
+    if ended == 0:
+        _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    return os.waitstatus_to_exitcode(status)
+
+
+def _become_guest(fd: int, kernel: Kernel, isolated: isolation.Isolation) -> None:
+    """Turn this fork into a Guest. Never returns."""
+    code = 1
+    try:
+        os.dup2(fd, 3, inheritable=False)
+        os.closerange(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        os.setsid()  # a signal to its own process group must not reach the Zygote, whatever namespace it is in
+        null = os.open(os.devnull, os.O_RDWR)
+        directory = isolated.enter()
+        os.chdir(directory)
+        os.environ.update(HOME=directory, TMPDIR=directory)
+        sys.path.insert(0, directory)
+        tempfile.tempdir = None
+        isolation.set_limits()
+        with socket.socket(fileno=3) as channel:
+            os.dup2(null, 1)
+            os.dup2(null, 2)
+            os.close(null)
+            session.serve(channel, kernel, isolated)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)

@@ -1,0 +1,258 @@
+"""One submission in the sandbox: load it into a Guest, fork that, and call its functions.
+
+``StudentFault`` is what a submission did to itself, and costs its own points. What is our fault is a ``SandboxError``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from autograder.sandbox import wire
+from autograder.sandbox.process import Sandbox, SandboxError
+
+_cell_done = msgspec.msgpack.Decoder(wire.CellDone)
+_forked = msgspec.msgpack.Decoder(wire.Forked)
+_from_call = msgspec.msgpack.Decoder(wire.FromCall)
+_encoder = msgspec.msgpack.Encoder()
+
+FORK_SECONDS = 30
+MAX_RESTARTS = 5
+MAX_SHOWN = 32 * 2**20
+"""Bytes that all cells of a notebook may display together: what comes of them is kept, written and shown."""
+_TOO_MUCH = wire.Stream("stderr", "[not shown: this notebook displays too much]\n")
+
+
+class StudentFault(Exception):
+    """The submission ended its process, hung or sent nonsense. The message is a sentence for the student."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Time that student code may take, in seconds of computing."""
+
+    cell: float = 20.0
+    call: float = 2.0
+    patience: float = 5.0
+    """Seconds by the clock that are waited for anything."""
+    submission: float = 600.0
+    """Seconds by the clock for all of a submission: many cells or calls, each just short of its limit, end here."""
+
+    def wall(self, cpu_seconds: float) -> float:
+        """How long to wait, by the clock, for code that may compute for ``cpu_seconds`` on a busy machine."""
+        return self.patience + 5 * cpu_seconds
+
+
+@contextlib.contextmanager
+def load(
+    sandbox: Sandbox, cells: Sequence[wire.Cell], files: Mapping[str, bytes], limits: Limits = Limits()
+) -> Iterator[Guest]:
+    """Run the cells in a fresh Guest of the sandbox, which ends with this context.
+
+    Returns at once; the Guest's outputs and forks wait until the cells have run. A notebook that can't be loaded
+    raises StudentFault at each fork.
+    """
+    guest = Guest(sandbox, list(cells), dict(files), limits)
+    try:
+        guest.begin()
+        yield guest
+    finally:
+        guest.leave()
+        sandbox.prepare_guest()
+
+
+@dataclass
+class Guest:
+    """One submission, loaded or loading. ``fork`` gives a copy of it."""
+
+    sandbox: Sandbox
+    cells: list[wire.Cell]
+    files: dict[str, bytes]
+    limits: Limits
+    _started: float = field(default_factory=time.monotonic)
+    _outputs: list[list[wire.Output]] = field(default_factory=list)
+    _faults: dict[int, str] = field(default_factory=dict)
+    _loaded: bool = False
+    _pid: int | None = None
+    _channel: socket.socket | None = None
+
+    @property
+    def outputs(self) -> list[list[wire.Output]]:
+        """What each cell displayed, in order."""
+        with contextlib.suppress(StudentFault):  # what was displayed until then is all there is
+            self._finish()
+        return self._outputs
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the submission has had its time."""
+        return time.monotonic() >= self._started + self.limits.submission
+
+    def at_most(self, seconds: float) -> float:
+        """As many seconds, or what is left of the submission's time."""
+        left = self._started + self.limits.submission - time.monotonic()
+        return max(0.01, min(seconds, left))
+
+    def why_late(self, seconds: float) -> str:
+        """Why something was stopped for which we would have waited so long."""
+        if not self.is_out_of_time:
+            return f"was stopped, because it was still running after {seconds:g} seconds."
+        return f"was stopped, because the whole notebook has taken more than {self.limits.submission:g} seconds."
+
+    def begin(self) -> None:
+        """Start to run the cells."""
+        self.end()
+        self._pid, self._channel = self.sandbox.new_guest()
+        self._outputs, self._loaded = [], False
+        try:
+            self._channel.settimeout(FORK_SECONDS)
+            wire.send(self._channel, wire.Load(self.cells, list(self._faults), self.files, self.limits.cell))
+        except wire.WireError as error:
+            raise SandboxError(f"the notebook could not be sent: {error}") from error
+
+    def _finish(self) -> None:
+        """Wait until the cells have run. One that ends or hangs the process is left out, and the others run again."""
+        while not self._loaded:
+            if self.is_out_of_time:
+                self._outputs += [[] for _ in self.cells[len(self._outputs) :]]
+                raise StudentFault(f"The notebook {self.why_late(0)}")
+            if len(self._faults) > MAX_RESTARTS:
+                stopped = {index: [_stopped(fault)] for index, fault in self._faults.items()}
+                self._outputs = [stopped.get(index, []) for index in range(len(self.cells))]
+                raise StudentFault("Too many cells of this notebook end or hang the Python process.")
+            if self._channel is None:
+                self.begin()
+            self._loaded = self._receive_outputs()
+
+    def _receive_outputs(self) -> bool:
+        """Whether all cells ran; if not, the one to blame is in ``_faults`` and the process is dead."""
+        assert self._channel is not None
+        self._outputs, shown = [], 0
+        for index in range(len(self.cells)):
+            try:
+                done = wire.receive(self._channel, _cell_done, self.at_most(self.limits.wall(self.limits.cell)))
+            except wire.WireError as error:
+                self._faults[index] = self._explain(error, self.limits.cell)
+                return False
+            shown += len(_encoder.encode(done.outputs))
+            outputs = done.outputs if shown <= MAX_SHOWN else [_TOO_MUCH]
+            self._outputs.append([_stopped(self._faults[index])] if index in self._faults else outputs)
+        return True
+
+    def end(self) -> int | None:
+        """End the process, if there is one; its exit code, or minus a signal."""
+        pid = self._hang_up()
+        return None if pid is None else self.sandbox.end_guest(pid)
+
+    def leave(self) -> None:
+        """End the process, if there is one, without waiting for it."""
+        pid = self._hang_up()
+        if pid is not None:
+            self.sandbox.forget_guest(pid)
+
+    def _hang_up(self) -> int | None:
+        self._loaded = False
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        pid, self._pid = self._pid, None
+        return pid
+
+    def fork(self, alone: bool = True) -> Fork:
+        """A fresh copy of the loaded notebook; ``alone`` ends every other copy and what it left running.
+
+        The copy is made while the caller goes on.
+        """
+        for attempt in range(2):
+            self._finish()
+            channel, inside = socket.socketpair()
+            assert self._channel is not None
+            with inside:
+                try:
+                    wire.send(self._channel, wire.Fork(alone), inside.fileno())
+                    return Fork(self, channel)
+                except wire.WireError as error:  # an earlier check took the whole process down
+                    channel.close()
+                    self.end()
+                    if attempt:
+                        raise StudentFault("The notebook's process stopped answering.") from error
+        raise AssertionError("not reached")
+
+    def _explain(self, error: wire.WireError, seconds: float) -> str:
+        if isinstance(error, wire.Late):
+            self.end()
+            return "It " + self.why_late(self.limits.wall(seconds))
+        if isinstance(error, wire.Closed):
+            status = self.end()
+            if status is None or status == 0:
+                return "It ended the Python process."
+            if status < 0:
+                names = [f" ({known.name})" for known in signal.Signals if known == -status]  # not all have one
+                return f"It ended the Python process with signal {-status}{''.join(names)}."
+            return f"It ended the Python process with exit code {status}."
+        self.end()
+        return "It interfered with the grader's connection."
+
+
+def _stopped(fault: str) -> wire.Error:
+    return wire.Error("Stopped", fault, [f"Stopped: {fault}"])
+
+
+@dataclass
+class Fork:
+    """A copy of a loaded notebook in which functions can be called."""
+
+    guest: Guest
+    _channel: socket.socket
+    _greeted: bool = False
+
+    def call(self, function: str, arguments: bytes, seconds: float | None = None) -> wire.FromCall:
+        """Call a function of the notebook with pickled ``(args, kwargs)``. Raises StudentFault when no answer comes."""
+        seconds = self.guest.limits.call if seconds is None else seconds
+        return self._ask(wire.Call(function, arguments, seconds), function, seconds)
+
+    def look(self, index: int) -> wire.FromCall:
+        """Describe an object that an earlier call was given, as it is now."""
+        return self._ask(wire.Look(index), "The notebook", self.guest.limits.call)
+
+    def _ask(self, message: wire.Call | wire.Look, who: str, seconds: float) -> wire.FromCall:
+        if not self._greeted:
+            self._greet()
+        wall = self.guest.limits.wall(seconds)
+        try:
+            self._channel.settimeout(self.guest.at_most(FORK_SECONDS))
+            wire.send(self._channel, message)
+            return wire.receive(self._channel, _from_call, self.guest.at_most(wall))
+        except wire.Late:
+            raise StudentFault(f"{who} {self.guest.why_late(wall)}") from None
+        except wire.Closed:
+            self.guest.sandbox.confirm()
+            raise StudentFault(f"{who} ended the Python process instead of returning.") from None
+        except wire.WireError:
+            raise StudentFault(f"{who} sent something that is too large or not a result.") from None
+
+    def _greet(self) -> None:
+        """Wait until the fork lives; when the Guest cannot fork any more, load it again, once."""
+        for attempt in range(2):
+            try:
+                wire.receive(self._channel, _forked, self.guest.at_most(FORK_SECONDS))
+            except wire.WireError as error:
+                if attempt or self.guest.is_out_of_time:
+                    self.guest.sandbox.confirm()
+                    raise StudentFault("The notebook's process stopped answering.") from error
+                self.guest.end()
+                self._channel.close()
+                self._channel = self.guest.fork()._channel
+            else:
+                self._greeted = True
+                return
+
+    def close(self) -> None:
+        """Hang up; the fork ends."""
+        self._channel.close()

@@ -1,0 +1,188 @@
+"""The confined process, seen from the trusted side: start it once, ask it for Guests, end them.
+
+What goes wrong here is never a student's fault: ``SandboxError`` means that nothing may be scored because of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from collections import deque
+
+import msgspec
+
+from autograder.sandbox import confinement, wire
+
+_from_zygote = msgspec.msgpack.Decoder(wire.FromZygote)
+
+WARM_UP_SECONDS = 300
+ZYGOTE_SECONDS = 60
+
+
+class SandboxError(Exception):
+    """The sandbox itself failed; the submission is not to blame."""
+
+
+class Sandbox:
+    """A confined process that makes Guests, into which ``loaded.load`` puts submissions, one at a time.
+
+    It warms up for seconds beside the caller, and makes a Guest in milliseconds: keep one for many submissions, and
+    close it at the end. This module does not import torch, so that the caller can do so meanwhile.
+    """
+
+    def __init__(self, backend: confinement.Backend | None = None) -> None:
+        """Start the sandbox, by default the best that works here. Raises NoSandboxError when none does."""
+        self.backend = backend or confinement.choose()
+        self._shown = confinement.stamp()
+        self._scratch = tempfile.mkdtemp(prefix="autograder-")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
+        self._due: deque[int | socket.socket] = deque()
+        self._is_warm = False
+        self.torch = ""
+        """The version of torch in there, once it is warm."""
+        self._spare: tuple[int, socket.socket] | None = None
+        self._control, inside = socket.socketpair()
+        with inside:
+            self._process = subprocess.Popen(
+                confinement.zygote_command(self.backend, self._scratch),
+                stdin=inside,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox and everything in it."""
+        self._control.close()
+        for channel in [due for due in self._due if isinstance(due, socket.socket)]:
+            channel.close()
+        self._due.clear()
+        if self._spare is not None:
+            self._spare[1].close()
+            self._spare = None
+        try:
+            self._process.wait(10 if self._is_warm else 0)  # while it warms up it does not notice
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._log.close()
+        remove(self._scratch)
+
+    def warm_up(self) -> None:
+        """Wait until submissions can be loaded. Raises SandboxError when the sandbox does not come up."""
+        if self._is_warm:
+            return
+        ready = self._answer(WARM_UP_SECONDS)
+        assert isinstance(ready, wire.Ready), ready
+        self.torch = ready.torch
+        self._is_warm = True
+        self.prepare_guest()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.poll() is None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the files of ours that it was shown are still what they were."""
+        return self._shown == confinement.stamp()
+
+    def new_guest(self) -> tuple[int, socket.socket]:
+        """A Guest: its process id inside the sandbox, and a socket to it."""
+        self.warm_up()
+        self.prepare_guest()
+        self._settle()
+        assert self._spare is not None
+        spare, self._spare = self._spare, None
+        return spare
+
+    def prepare_guest(self) -> None:
+        """Fork the next Guest, without waiting for it."""
+        if self._spare is None and not any(isinstance(due, socket.socket) for due in self._due):
+            channel, inside = socket.socketpair()
+            self._due.append(channel)
+            with inside:
+                self._tell(wire.NewGuest(), inside.fileno())
+
+    def end_guest(self, pid: int) -> int:
+        """Kill a Guest; its exit code, or minus the signal that ended it."""
+        self.forget_guest(pid)
+        return self._settle()
+
+    def forget_guest(self, pid: int) -> None:
+        """Kill a Guest, without waiting for it."""
+        self._settle()
+        self._tell(wire.EndGuest(pid))
+        self._due.append(pid)
+
+    def confirm(self) -> None:
+        """Raise SandboxError unless the sandbox still answers; a Guest that has gone is not the student's fault."""
+        self._settle()
+        self._tell(wire.Ping())
+        self._answer(ZYGOTE_SECONDS)
+
+    def _settle(self) -> int:
+        """Wait for what was asked for; the exit code of the last Guest that ended."""
+        status = 0
+        while self._due:
+            answer = self._answer(ZYGOTE_SECONDS)
+            due = self._due.popleft()
+            if isinstance(due, socket.socket):
+                assert isinstance(answer, wire.Started), answer
+                self._spare = answer.pid, due
+            else:
+                assert isinstance(answer, wire.Ended), answer
+                status = answer.status
+                remove(os.path.join(self._scratch, str(due)))
+        return status
+
+    def _tell(self, message: wire.ToZygote, fd: int | None = None) -> None:
+        try:
+            wire.send(self._control, message, fd)
+        except wire.WireError as error:
+            raise SandboxError(f"the sandbox has gone: {error}\n{self._read_log()}") from error
+
+    def _answer(self, seconds: float) -> wire.FromZygote:
+        try:
+            return wire.receive(self._control, _from_zygote, seconds)
+        except wire.WireError as error:
+            log = self._read_log()
+            self.close()
+            raise SandboxError(f"the sandbox does not answer: {error}\n{log}") from error
+
+    def _read_log(self) -> str:
+        if self._log.closed:
+            return ""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-4000:]
+
+
+def remove(folder: str) -> None:
+    """Remove what a student has filled, however deep it is and without following a link. What is in use stays.
+
+    Each folder is moved up beside the first one, so that nothing here is as deep as the student's folders.
+    """
+    places, moved = [folder], 0
+    with contextlib.suppress(OSError):
+        while places:
+            place = places.pop()
+            for entry in list(os.scandir(place)):
+                if entry.is_dir(follow_symlinks=False):
+                    os.chmod(entry.path, 0o700)
+                    moved += 1
+                    places.append(f"{folder}-{moved}")
+                    os.rename(entry.path, places[-1])
+                else:
+                    os.unlink(entry.path)
+            os.rmdir(place)

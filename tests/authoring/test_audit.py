@@ -1,0 +1,130 @@
+"""The audit finds nothing wrong with the course, and notices every kind of wrong."""
+
+import ast
+import dataclasses
+import shutil
+
+import nbformat
+import pytest
+
+from autograder.authoring import audit, specimens
+from autograder.authoring.build import run_nbgrader, stale_files
+from autograder.course import LESSONS, Course, Lesson
+from tests.conftest import ATTACKS, ROOT
+
+EXERCISES = Course(ROOT).assignment().exercises
+
+
+@pytest.mark.slow
+def test_the_course_passes_its_audit(capsys):
+    result = audit.audit(Course(ROOT), ATTACKS)
+    with capsys.disabled():
+        audit.print_audit(result)
+    assert result.problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_weakened_check_is_noticed(tmp_path, name):
+    mistakes = specimens.read("mistakes", EXERCISES[name])
+    mistake = next(mistake for mistake in mistakes if len(mistake.caught_by) == 1)
+    shutil.copytree(LESSONS, tmp_path / "lessons")
+    weakened = Course(ROOT, tmp_path / "lessons").assignment().exercises[name]
+    (checks,) = [path for path in weakened.checks if f"def {mistake.caught_by[0]}(" in path.read_text()]
+    let_everything_pass(checks, mistake.caught_by[0])
+    verdict = audit.judge(audit.Case("mistakes", weakened, mistake))
+    assert verdict.problems == [f"{mistake.caught_by[0]} does not catch it"]
+    assert audit.judge(audit.Case("mistakes", EXERCISES[name], mistake)).problems == []
+
+
+def let_everything_pass(path, check):
+    """Empty the body of one check."""
+    lines = path.read_text().splitlines()
+    (test,) = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == check]
+    first, last = test.body[1].lineno, test.body[-1].end_lineno
+    path.write_text("\n".join([*lines[: first - 1], "    pass", *lines[last:]]))
+
+
+def specimen(code, caught_by=()):
+    return specimens.Specimen("a specimen", "1-build-optimizers", code, caught_by)
+
+
+RIGHT = "build_adam = torch.optim.Adam"
+WRONG = "build_adam = torch.optim.AdamW"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "caught_by", "problem"),
+    [
+        ("variants", WRONG, (), "it earns"),
+        ("mistakes", RIGHT, ("test_adam_class",), "test_adam_class does not catch it"),
+        ("mistakes", WRONG, (), "it names no check"),
+    ],
+)
+def test_a_wrong_specimen_is_noticed(exercise, kind, code, caught_by, problem):
+    verdict = audit.judge(audit.Case(kind, exercise, specimen(code, caught_by)))
+    assert [p for p in verdict.problems if p.startswith(problem)]
+
+
+def test_an_unneeded_check_is_noticed(exercise):
+    case = audit.Case("mistakes", exercise, specimen(WRONG, ("test_a", "test_c")))
+    assert audit.unneeded_checks([audit.Verdict(case, [], ["test_a", "test_b"], [])]) == [
+        "optimizers/1-build-optimizers: no mistake needs the check test_b",
+        "optimizers/1-build-optimizers: there is no check test_c, which a mistake names",
+    ]
+
+
+def test_a_stub_that_earns_points_is_noticed(exercise, tmp_path):
+    (tmp_path / "checks.py").write_text(
+        "from autograder.checking.check import check\n"
+        + "\n".join(
+            f"@check('{cell}', {points}, 'h')\ndef {cell}(student):\n    'Is.'"
+            for cell, points in exercise.points.items()
+        )
+    )
+    free = dataclasses.replace(exercise, lesson=Lesson("tests/1-own", tmp_path))
+    assert audit.judge(audit.Case(audit.STUB, free)).problems == ["it earns 12, expected nothing"]
+
+
+def test_a_message_that_tells_the_solution_is_noticed(exercise, tmp_path):
+    line = "return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)"
+    (tmp_path / "checks.py").write_text(
+        "from autograder.checking.check import check\n"
+        + "\n".join(
+            f"@check('{cell}', {points}, 'h')\ndef {cell}(student):\n    'Is.'\n    assert not 'x', {line!r}"
+            for cell, points in exercise.points.items()
+        )
+    )
+    telling = dataclasses.replace(exercise, lesson=Lesson("tests/1-own", tmp_path))
+    (problem,) = audit.judge(audit.Case(audit.STUB, telling)).problems
+    assert problem.startswith("its feedback holds a line of the solution")
+
+
+@pytest.mark.slow
+def test_a_stale_release_is_noticed(course_copy):
+    for folder in ("assignments", "solutions"):
+        shutil.copytree(ROOT / folder, course_copy / folder)
+    for path in course_copy.glob("*/*/[2-4]-*.ipynb"):  # one lesson takes less time than four
+        path.unlink()
+    (course_copy / "assignments" / "optimizers" / "lab.py").write_text("stale")
+    assert [str(path) for path in stale_files(Course(course_copy))] == ["assignments/optimizers/lab.py"]
+
+
+TWO_MESSAGES = """
+import time
+for text in "one", "two":
+    print(text, flush=True)
+    time.sleep(0.3)  # ipykernel sends what there is every 0.2 s
+"""
+
+
+@pytest.mark.slow
+def test_a_text_that_arrives_in_two_messages_is_one_text_of_the_solution(course_copy):
+    shutil.rmtree(course_copy / "source")
+    source = course_copy / "source" / "slow" / "slow.ipynb"
+    source.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TWO_MESSAGES)]), source)
+    for command in ("generate_assignment", "generate_solution"):
+        run_nbgrader(course_copy, command, "slow")
+    (cell,) = nbformat.read(course_copy / "solutions" / "slow" / "slow.ipynb", as_version=4).cells
+    assert [output.text for output in cell.outputs] == ["one\ntwo\n"]

@@ -1,0 +1,201 @@
+"""Deny by default: what has no lesson here is never run, unless the configuration leaves it to nbgrader."""
+
+import json
+import shutil
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
+
+from autograder.authoring import specimens
+from autograder.course import METADATA
+from autograder.grading.batch import kept_environment
+from autograder.grading.in_notebook import grade_in
+from autograder.hosts.nbgrader import plugin
+from tests.class_folder import ClassFolder
+from tests.hosts.test_failures import FakeGrader
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission
+
+FIRST, SECOND = "1-build-optimizers", "2-decay-groups"
+LEFT = "c.Autograder.left_to_nbgrader"
+
+
+def own_notebook(mark):
+    """A problem of the instructor's own, whose answer leaves a mark on the machine when it is run."""
+
+    def cell(name, source, **meta):
+        made = nbformat.v4.new_code_cell(source, id=name)
+        defaults = {"grade": False, "solution": False, "locked": False, "task": False, "schema_version": 3}
+        made.metadata.nbgrader = {"grade_id": name, "cell_type": "code", **defaults, **meta}
+        return made
+
+    cells = [
+        cell("answer", f"x = 1\nopen({str(mark)!r}, 'a').write('ran ')", solution=True),
+        cell("test_answer", "assert x == 1", grade=True, locked=True, points=3),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
+class Room(ClassFolder):
+    """A course of two lessons and a problem set of the instructor's own."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.mark = folder / "mark"
+        self.source = self.root / "source"
+        for name in ("3-learning-rate-groups", "4-three-way-race"):
+            (self.source / "optimizers" / f"{name}.ipynb").unlink()
+        (self.source / "ps1").mkdir()
+        nbformat.write(own_notebook(self.mark), self.source / "ps1" / "problem.ipynb")
+
+    def configure(self, line):
+        with (self.root / "nbgrader_config.py").open("a") as file:
+            file.write(f"\n{line}\n")
+
+    def api(self):
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
+        return NbGraderAPI(CourseDirectory(config=config, root=str(self.root)), config=config)
+
+    def release(self, *assignments):
+        for assignment in assignments:
+            with kept_environment():
+                result = self.api().generate_assignment(assignment)
+            assert result["success"], result.get("log")
+
+    def hand_in(self, assignment, notebook, content=None, student="ann"):
+        folder = self.root / "submitted" / student / assignment
+        folder.mkdir(parents=True, exist_ok=True)
+        nbformat.write(content or own_notebook(self.mark), folder / f"{notebook}.ipynb")
+
+    def autograde(self, assignment, force=False):
+        """What nbgrader logged, and each cell's score and whether it waits for a person."""
+        with kept_environment():
+            result = self.api().autograde(assignment, "ann", force=force)
+        assert result["success"], result.get("log")
+        with Gradebook(f"sqlite:///{self.root / 'gradebook.db'}") as gradebook:
+            rows = gradebook.find_submission(assignment, "ann").notebooks
+            scores = {(row.name, g.name): (g.auto_score, g.needs_manual_grade) for row in rows for g in row.grades}
+        return result["log"], scores
+
+
+@pytest.fixture
+def solution(solution):
+    return specimens.without_examples(solution)
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    found = Room(tmp_path)
+    monkeypatch.chdir(found.root)
+    monkeypatch.setattr(plugin, "process_grader", lambda unsafe: FakeGrader())
+    return found
+
+
+def test_a_stranger_is_never_run_and_the_line_to_add_is_told(room):
+    room.release("ps1")
+    room.hand_in("ps1", "problem")
+    log, scores = room.autograde("ps1")
+    assert scores == {("problem", "test_answer"): (None, True)}
+    assert 'add to nbgrader_config.py: c.Autograder.left_to_nbgrader = ["ps1"]' in log
+    assert "source/ps1/problem.ipynb names no lesson in its metadata" in log
+    assert not room.mark.exists()
+    page = json.loads((room.root / "autograded" / "ann" / "ps1" / "problem.ipynb").read_bytes())
+    assert "Not graded yet." in json.dumps(page["cells"][1]["outputs"])
+    log, _ = room.autograde("ps1")
+    assert "Skipping existing assignment" in log  # it was looked at, and is not tried at every run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", ["ps1", "ps*", "*"])
+def test_what_is_left_to_nbgrader_is_graded_by_it(room, pattern):
+    room.release("ps1", "optimizers")
+    room.hand_in("ps1", "problem")
+    room.autograde("ps1")
+    room.configure(f'{LEFT} = ["essay", "{pattern}"]')
+    _, scores = room.autograde("ps1", force=True)
+    assert scores == {("problem", "test_answer"): (3, False)}
+    assert room.mark.read_text() == "ran "
+    # and a lesson is never left to nbgrader, whatever the pattern says
+    room.hand_in("optimizers", FIRST, own_notebook(room.mark))
+    room.autograde("optimizers")
+    assert room.mark.read_text() == "ran "
+
+
+def test_an_old_score_of_a_stranger_does_not_survive(room):
+    room.release("ps1")
+    with Gradebook(f"sqlite:///{room.root / 'gradebook.db'}") as gradebook:
+        gradebook.add_student("ann")
+        submission = gradebook.add_submission("ps1", "ann")
+        for row in submission.notebooks[0].grades:
+            row.auto_score, row.needs_manual_grade = 3, False
+        gradebook.db.commit()
+    room.hand_in("ps1", "problem")
+    assert room.autograde("ps1")[1] == {("problem", "test_answer"): (None, True)}
+
+
+def lessons_of(room, assignment):
+    folder = room.root / "autograded" / "ann" / assignment
+    grades = {path.stem: grade_in(nbformat.read(path, as_version=4)) for path in folder.glob("*.ipynb")}
+    return {name: grade and (grade.assignment, grade.exercise, grade.max_score) for name, grade in grades.items()}
+
+
+def test_a_renamed_assignment_is_graded_here(room, solution):
+    shutil.move(room.source / "optimizers", room.source / "week 7")
+    room.release("week 7")
+    room.hand_in("week 7", FIRST, solution)
+    _, scores = room.autograde("week 7")
+    assert sum(score for (name, _), (score, _) in scores.items() if name == FIRST) == 12
+    assert lessons_of(room, "week 7") == {FIRST: ("week 7", FIRST, 12)}
+
+
+def test_another_source_directory_is_found(room, solution):
+    room.configure('c.CourseDirectory.source_directory = "material"')
+    shutil.move(room.source, room.root / "material")
+    room.release("optimizers")
+    room.hand_in("optimizers", FIRST, solution)
+    room.autograde("optimizers")
+    assert lessons_of(room, "optimizers") == {FIRST: ("optimizers", FIRST, 12)}
+
+
+@pytest.mark.parametrize("missing", ["source", "source/optimizers", f"source/optimizers/{FIRST}.ipynb"])
+def test_without_its_source_nothing_is_run(room, solution, missing):
+    room.release("optimizers")
+    solution.cells.insert(0, nbformat.v4.new_code_cell(own_notebook(room.mark).cells[0].source))
+    room.hand_in("optimizers", FIRST, solution)
+    path = room.root / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    log, scores = room.autograde("optimizers")
+    assert {score for (name, _), score in scores.items() if name == FIRST} == {(None, True)}
+    assert "It was not run, because it has no lesson here: " in log and missing in log
+    assert not room.mark.exists()
+
+
+def test_two_notebooks_of_one_name_have_each_their_own_lesson(room, course, solution):
+    """The second one's lesson has other points; nothing of one is mixed up with the other."""
+    (room.source / "second").mkdir()
+    shutil.copy(room.source / "optimizers" / f"{SECOND}.ipynb", room.source / "second" / f"{FIRST}.ipynb")
+    room.release("optimizers", "second")
+    for assignment in ("optimizers", "second"):
+        room.hand_in(assignment, FIRST, solution)
+        room.autograde(assignment)
+    assert lessons_of(room, "optimizers") == {FIRST: ("optimizers", FIRST, 12)}
+    assert lessons_of(room, "second") == {FIRST: ("second", FIRST, 10)}
+
+
+def test_a_name_in_a_students_metadata_decides_nothing(room, solution):
+    room.release("optimizers", "ps1")
+    lying = own_notebook(room.mark)
+    lying.metadata[METADATA] = {"lesson": f"optimizers/{FIRST}", "grade": {"form": 1, "status": "graded"}}
+    room.hand_in("ps1", "problem", lying)
+    assert room.autograde("ps1")[1] == {("problem", "test_answer"): (None, True)}
+    solution.metadata[METADATA] = {"lesson": f"optimizers/{SECOND}", "read": {"file": "x", "problem": "review me"}}
+    room.hand_in("optimizers", FIRST, solution)
+    room.autograde("optimizers")
+    assert lessons_of(room, "optimizers") == {FIRST: ("optimizers", FIRST, 12)}
+    assert not room.mark.exists()
