@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autograder.grading.submission import Submission
-from autograder.results import Grade
+from autograder.results import CheckResult, Grade
 from autograder.sandbox import wire
 
 Outputs = Mapping[int, list[wire.Output]]
@@ -21,8 +21,10 @@ class Graded:
     outputs: Outputs = field(default_factory=dict)
 
 
-def needs_review(submission: Submission | str, reason: str, seconds: float = 0.0) -> Grade:
-    """The Grade of what a person must look at: without a score, and with the reason.
+def needs_review(
+    submission: Submission | str, reason: str, seconds: float = 0.0, checks: Sequence[CheckResult] = ()
+) -> Grade:
+    """The Grade of what a person must look at: without a score, with the reason, and with what checks could be made.
 
     Of a file that belongs to no exercise there is no submission, but a name.
     """
@@ -30,4 +32,5 @@ def needs_review(submission: Submission | str, reason: str, seconds: float = 0.0
         return Grade(submission, None, None, "needs_review", reason, None, seconds)
     exercise = submission.exercise
     names = (submission.name, exercise.assignment, exercise.name)
-    return Grade(*names, "needs_review", reason, exercise.max_score, seconds, oddities=submission.oddities)
+    most = exercise.max_score
+    return Grade(*names, "needs_review", reason, most, seconds, list(checks), submission.oddities)

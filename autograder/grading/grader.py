@@ -6,6 +6,7 @@ Student code never runs in this process.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import torch
 
@@ -84,15 +85,16 @@ class Grader:
             checks = make_checks(guest, exercise.lesson.folder, files)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
         _expect_to_add_up(checks, exercise.points, str(exercise))
-        oddities = submission.oddities + ([Oddity("unsafe")] if sandbox.backend.name == "unsafe" else [])
-        broken = [check for check in checks if check.status == "error"]
-        status, reason = "graded", None
-        if broken:
-            status = "needs_review"
-            reason = f"{len(broken)} of {len(checks)} checks could not be made: {broken[0].message}"
+        if sandbox.backend is confinement.UNSAFE:
+            submission = replace(submission, oddities=[*submission.oddities, Oddity("unsafe")])
         seconds = time.perf_counter() - started
+        broken = [check for check in checks if check.status == "error"]
+        if broken:
+            reason = f"{len(broken)} of {len(checks)} checks could not be made: {broken[0].message}"
+            return Graded(needs_review(submission, reason, seconds, checks), outputs)
         names = (submission.name, exercise.assignment, exercise.name)
-        return Graded(Grade(*names, status, reason, exercise.max_score, seconds, checks, oddities), outputs)
+        grade = Grade(*names, "graded", None, exercise.max_score, seconds, checks, submission.oddities)
+        return Graded(grade, outputs)
 
 
 def _expect_to_add_up(checks: list[CheckResult], points: dict[str, float], exercise: str) -> None:
