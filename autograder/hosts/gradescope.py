@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from typing import Literal, get_args
 
 from autograder.course import LESSONS, Course, CourseError
 
-Visibility = Literal["visible", "hidden", "after_due_date", "after_published"]
-VISIBILITIES = get_args(Visibility)
+VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
+"""When students see the checks, in Gradescope's words."""
 
 NOT_GRADED = "Not graded yet. Your instructor will look at it; no points are lost."
 
@@ -48,7 +47,7 @@ cd "$root/source" && exec "$python" -P -m autograder.hosts.gradescope_harness "$
 """
 
 
-def build_zip(course: Course, assignment: str, target: Path, visibility: Visibility, unsafe: bool = False) -> list[str]:
+def build_zip(course: Course, assignment: str, target: Path, visibility: str, unsafe: bool = False) -> list[str]:
     """Write the zip file for an assignment; the names of what is in it.
 
     Raises CourseError when the assignment or a file of the project is missing.

@@ -15,11 +15,12 @@ from statistics import mean, median
 import matplotlib
 from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from autograder.pages.class_results import ClassResults, StudentResult
 from autograder.pages.feedback import AS_ABOVE, without_repeats
 from autograder.pages.figures import BLUE, PALE, STYLE, Curves, address, class_race
-from autograder.results import Grade, printable
+from autograder.results import printable
 
 MISCONCEPTIONS = 15
 """How many are listed for a class; the rest are only counted."""
@@ -197,7 +198,7 @@ def render(results: ClassResults) -> str:
     known = {state: [s.score for s in results.of(state) if s.score is not None] for state in ("final", "waiting")}
     totals = {state: distribution(scores, results.max_score) for state, scores in known.items()}
     exercises = {
-        exercise.name: distribution([g.score for g in _graded(results, exercise.name)], exercise.max_score)
+        exercise.name: distribution(_scores(results, exercise.name), exercise.max_score)
         for exercise in results.exercises
         if exercise.max_score
     }
@@ -231,8 +232,8 @@ def render(results: ClassResults) -> str:
     )
 
 
-def _graded(results: ClassResults, exercise: str) -> list[Grade]:
-    return [grade for _, grade in results.grades() if grade.exercise == exercise and grade.status == "graded"]
+def _scores(results: ClassResults, exercise: str) -> list[float]:
+    return [grade.score for _, grade in results.grades() if grade.exercise == exercise and grade.score is not None]
 
 
 def _ordered(students: Sequence[StudentResult]) -> list[StudentResult]:
@@ -290,6 +291,6 @@ def _label(axes: matplotlib.axes.Axes, xlabel: str, every: int = 1, count: bool 
     edges = range(0, len(BINS) + 1, every)
     axes.set_xticks(edges, [f"{10 * edge} %" for edge in edges])
     axes.set_xlim(-0.1, len(BINS) + 0.1)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel(xlabel)
     axes.set_ylabel("students" if count else "")

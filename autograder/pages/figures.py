@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-STYLE = {
+STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -47,7 +49,7 @@ def race(curves: Curves, reference: Curves) -> dict[str, str]:
 def class_race(students: Sequence[Curves], reference: Curves) -> dict[str, str]:
     """The curves of a class over those of the reference: the address of an image for each optimizer."""
     images = {}
-    thin = {"color": BLUE, "linewidth": 0.9, "alpha": max(0.15, min(0.8, 8 / (len(students) or 1)))}
+    thin: dict[str, Any] = {"color": BLUE, "linewidth": 0.9, "alpha": max(0.15, min(0.8, 8 / (len(students) or 1)))}
     for name, wanted in reference.items():
         with matplotlib.rc_context(STYLE):
             figure, axes = _panel(name, 1.5 * _top(reference))
@@ -67,7 +69,7 @@ def _panel(name: str, top: float) -> tuple[Figure, Axes]:
     axes = figure.subplots(gridspec_kw={"left": 0.17, "right": 0.96, "bottom": 0.2, "top": 0.9})
     axes.set_title(name, fontsize=10)
     axes.set(xlabel="step", ylabel="loss", ylim=(0, top))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     return figure, axes
 
 

@@ -123,7 +123,7 @@ class Guest:
                 self._outputs += [[] for _ in self.cells[len(self._outputs) :]]
                 raise StudentFault(f"The notebook {self.why_late(0)}")
             if len(self._faults) > MAX_RESTARTS:
-                stopped = {index: [_stopped(fault)] for index, fault in self._faults.items()}
+                stopped: dict[int, list[wire.Output]] = {i: [_stopped(fault)] for i, fault in self._faults.items()}
                 self._outputs = [stopped.get(index, []) for index in range(len(self.cells))]
                 raise StudentFault("Too many cells of this notebook end or hang the Python process.")
             if self._channel is None:
@@ -141,7 +141,7 @@ class Guest:
                 self._faults[index] = self._explain(error, self.limits.cell)
                 return False
             shown += len(_encoder.encode(done.outputs))
-            outputs = done.outputs if shown <= MAX_SHOWN else [_TOO_MUCH]
+            outputs: list[wire.Output] = done.outputs if shown <= MAX_SHOWN else [_TOO_MUCH]
             self._outputs.append([_stopped(self._faults[index])] if index in self._faults else outputs)
         return True
 

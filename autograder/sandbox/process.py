@@ -49,7 +49,7 @@ class Sandbox:
         with inside:
             self._process = subprocess.Popen(
                 confinement.zygote_command(self.backend, self._scratch),
-                stdin=inside,
+                stdin=inside.fileno(),
                 stdout=self._log,
                 stderr=self._log,
                 start_new_session=True,

@@ -6,6 +6,7 @@ Both sides import this module: one makes the descriptions, the other finds again
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy
 import torch
@@ -29,7 +30,7 @@ def _new_axes() -> object:
     return matplotlib.pyplot.subplots()[1]
 
 
-def reduce_tensor(tensor: torch.Tensor) -> object:
+def reduce_tensor(tensor: torch.Tensor) -> Any:
     """How pickle sends an ordinary tensor: as an array, many times as fast as torch's own way.
 
     Returns NotImplemented, as ``Pickler.reducer_override`` wants it, for any other tensor.

@@ -74,7 +74,7 @@ def public_check(*names: str, hint: str, stronger: str) -> Callable[[Callable], 
     def register(run: Callable[[Callable], None]) -> Callable:
         lesson = run.__module__.removeprefix("lab_").replace("_", " ")
         for name in names:
-            public = PublicCheck(run.__name__, run.__doc__, Hints(hint, stronger), lesson, run)
+            public = PublicCheck(run.__name__, run.__doc__ or "", Hints(hint, stronger), lesson, run)
             PUBLIC_CHECKS.setdefault(name, []).append(public)
         return run
 
@@ -94,7 +94,7 @@ def check(function: Callable) -> None:
         )
     namespace = sys._getframe(1).f_globals
     name = _known_name(function, namespace)
-    checks = PUBLIC_CHECKS.get(name, [])
+    checks = PUBLIC_CHECKS.get(name or "", [])
     results: list[_Result] = []
     for public in checks:
         results.append(_run(public, function, namespace, results))

@@ -76,7 +76,7 @@ def _why_strange(course: Course, assignment: str, notebook: str) -> tuple[str, E
 
 def _folders(part: Configurable) -> tuple[Path, str]:
     """The folder that nbgrader works in, and the name of the source folder in it."""
-    converter = part
+    converter: Any = part
     while converter is not None and not isinstance(converter, BaseConverter):
         converter = converter.parent
     if converter is None:

@@ -55,7 +55,7 @@ class GetPoints(GetGrades):
 class FeedbackExporter(HTMLExporter):
     """Makes the page of a notebook that is graded here, and nbgrader's own page of any other."""
 
-    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> tuple[str, dict[str, Any]]:
+    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> Any:
         """Convert a notebook file. Raises NbGraderException when a file of ours is no notebook, or half of one."""
         try:
             return super().from_filename(filename, resources, **kw)
@@ -67,7 +67,7 @@ class FeedbackExporter(HTMLExporter):
             self.log.error(message)
             raise NbGraderException(message) from error
 
-    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, dict[str, Any]]:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> Any:
         """Convert a notebook."""
         exercise = who_grades_this(self, resources)
         if not isinstance(exercise, Exercise):

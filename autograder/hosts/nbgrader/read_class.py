@@ -130,8 +130,8 @@ def _judge(exercise: Exercise, grade: Grade | None, row: SubmittedNotebook | Non
             return ExerciseResult("review", None, reason, grade)
     open_cells = [cell.name for cell in row.grades if cell.needs_manual_grade]
     if any(name in exercise.points for name in open_cells):
-        reason = grade.reason if grade.status == "needs_review" else None
-        return ExerciseResult("review", None, reason or "Look again at the points that were given by hand.", grade)
+        reason = grade.reason or "Look again at the points that were given by hand."
+        return ExerciseResult("review", None, reason, grade)
     if open_cells:
         return ExerciseResult("waiting", row.score, f"points by hand: {', '.join(open_cells)}", grade)
     return ExerciseResult("final", row.score, "", grade)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import numpy
 import torch
 from matplotlib.axes import Axes
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]  # torch's stub lacks it
 
 from autograder.sandbox import wire
 from autograder.sandbox.sent import sent_objects
@@ -46,7 +47,7 @@ class Describer:
         index = self._known.get(id(value))
         return None if index is None else wire.Known(index)
 
-    def describe(self, value: object, depth: int = 0) -> wire.Value:
+    def describe(self, value: Any, depth: int = 0) -> wire.Value:
         """Describe one value. What nests deeper than MAX_DEPTH or counts more than MAX_ITEMS becomes opaque."""
         kind = type(value)
         if value is None or kind is bool or kind is float:

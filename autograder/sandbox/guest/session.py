@@ -33,6 +33,7 @@ def serve(channel: socket.socket, kernel: Kernel, isolation: Isolation) -> None:
         if isinstance(message, wire.Load):
             _load(message, channel, kernel)
         elif isinstance(message, wire.Fork):
+            assert fd is not None  # the trusted side sends one
             if message.alone:
                 isolation.end_others()
             _reap()

@@ -57,8 +57,9 @@ def forbid(metadata: bool) -> None:
         *[(_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, REFUSE | errno.ENOSYS)],
     ]
     for numbers in _ANYWHERE + (_METADATA if metadata else []):
-        if numbers[column] is not None:
-            program += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, refuse)]
+        number = numbers[column]
+        if number is not None:
+            program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, refuse)]
     for number, refused_if in (
         (_CLONE[column], (_ANY_BIT, 0, 1, CLONE_NEWUSER)),
         (_PRLIMIT[column], (_EQUAL, 1, 0, 0)),  # process 0 is the caller itself

@@ -73,6 +73,7 @@ def _serve(control: socket.socket, kernel: Kernel, isolated: isolation.Isolation
         except wire.Closed:
             break
         if isinstance(message, wire.NewGuest):
+            assert fd is not None  # the trusted side sends one
             pid = isolated.fork()
             if pid == 0:
                 _become_guest(fd, kernel, isolated)
