@@ -48,6 +48,7 @@ _dask = click.option("--dask", metavar="ADDRESS", help="Work on the Dask cluster
 @_workers
 @_dask
 @click.option("--assignment", help="The assignment of notebooks that do not lie in a folder of its name.")
+@click.option("--quick", is_flag=True, help="Do not run demonstration cells, as long as nothing needs them.")
 @_course
 @_unsafe
 def grade(
@@ -56,6 +57,7 @@ def grade(
     workers: int | None,
     dask: str | None,
     assignment: str | None,
+    quick: bool,
     course: Path | None,
     unsafe: bool,
 ) -> None:
@@ -74,7 +76,7 @@ def grade(
         if assignment is not None:
             assignment = found.assignment(assignment).name
         files = batch.find_notebooks(paths)
-        work = functools.partial(batch.grade_one, root=found.root, unsafe=unsafe, assignment=assignment)
+        work = functools.partial(batch.grade_one, root=found.root, unsafe=unsafe, assignment=assignment, quick=quick)
         places = [path.absolute() for path in files] if dask else files  # a cluster's workers start elsewhere
         results = batch.in_order(batch.run_all(work, places, workers, dask))
         grades = []

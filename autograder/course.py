@@ -20,7 +20,8 @@ from autograder.results import total
 LESSONS = Path(__file__).parent / "lessons"
 
 METADATA = "autograder"
-"""Our key in a notebook's metadata. A source notebook names its lesson there: ``{"lesson": "optimizers/1-adamw"}``."""
+"""Our key in metadata. A source notebook names its lesson there, ``{"lesson": "optimizers/1-adamw"}``, and marks cells
+that only show something, ``{"demonstration": true}``."""
 
 PREPARED = ("mistakes", "variants", "demo")
 """A lesson's prepared answers, which decide no Grade: one file of each kind."""
@@ -90,6 +91,8 @@ class Exercise:
     """The points of each test cell that a Grade decides, by its grade_id."""
     answers: list[str]
     """The grade_id of each autograded answer cell, which is the name of its function."""
+    demonstrations: frozenset[str] = frozenset()
+    """The texts of given cells that show something and define nothing that a graded function needs."""
 
     def __str__(self) -> str:
         return f"{self.assignment}/{self.name}"
@@ -239,7 +242,14 @@ def _read(path: Path, lessons: Path) -> Exercise:
             points[identifier] = float(meta["points"])
         elif meta.get("solution") and not meta.get("grade"):
             answers.append(identifier)
-    return Exercise(path.parent.name, path.stem, path, Lesson.named(name, lessons), points, answers)
+    marked = [cell.source.strip() for cell in notebook.cells if _is_demonstration(cell)]
+    lesson = Lesson.named(name, lessons)
+    return Exercise(path.parent.name, path.stem, path, lesson, points, answers, frozenset(marked))
+
+
+def _is_demonstration(cell: nbformat.NotebookNode) -> bool:
+    marks = cell.metadata.get(METADATA)
+    return cell.cell_type == "code" and isinstance(marks, Mapping) and marks.get("demonstration") is True
 
 
 def _graded_code(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, Mapping]]:

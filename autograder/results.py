@@ -65,6 +65,7 @@ ODDITIES = {
     "given rules": "The points or the kind of the given cell {cell} were changed. They were set back.",
     "answer rules": "The points or the kind of the answer cell {cell} were changed. They were set back.",
     "order": "The cells are in another order than in the released notebook. They were run in yours.",
+    "quick": "{found} demonstration cells were not run (--quick).",
     "unsafe": "Graded with --unsafe: the student's code ran without a sandbox.",
 }
 """What can be odd about a graded submission, by kind. None of it costs points."""

@@ -86,7 +86,8 @@ def judge(case: Case) -> Verdict:
     else:
         notebook = (specimens.stub if case.kind == STUB else specimens.unchanged)(exercise)
     own_code = "\n".join(cell.source for cell in notebook.cells)
-    grade = process_grader(False).grade(Submission.of(notebook, exercise, case.title)).grade
+    submission = Submission.of(notebook, exercise, case.title)
+    grade = process_grader(False).grade(submission).grade
     failed = [check.name for check in grade.checks if check.status == "failed"]
     problems = []
     if grade.status != "graded":
@@ -99,6 +100,10 @@ def judge(case: Case) -> Verdict:
         named = case.specimen.caught_by if case.specimen else ()
         problems += [f"{name} does not catch it" for name in named if name not in failed]
         problems += [] if named else ["it names no check that must catch it"]
+    if case.kind == REFERENCE:
+        quick = process_grader(False).grade(submission, quick=True).grade
+        differ = [one.name for one, other in zip(grade.checks, quick.checks, strict=True) if one.status != other.status]
+        problems += [f"without its demonstrations, {name} says something else" for name in differ]
     problems += [f"its feedback holds {leak}" for leak in _leaks(grade, exercise, own_code)]
     return Verdict(case, problems, [check.name for check in grade.checks], failed)
 

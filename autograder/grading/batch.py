@@ -140,14 +140,14 @@ def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
             following += 1
 
 
-def grade_one(path: Path, root: Path, unsafe: bool, assignment: str | None = None) -> Grade:
+def grade_one(path: Path, root: Path, unsafe: bool, assignment: str | None = None, quick: bool = False) -> Grade:
     """Grade a file that lies anywhere with this process's grader; what has no exercise needs review."""
     with _one_at_a_time:
         try:
             submission = find_submission(path, read_course(root), assignment)
         except UnreadableNotebook as error:
             return needs_review(str(path), str(error))
-        return _grade(submission, unsafe).grade
+        return _grade(submission, unsafe, quick).grade
 
 
 def grade_submission(item: tuple[Path, str, str], root: Path, lessons: Path, source: str, unsafe: bool) -> Graded:
@@ -158,10 +158,10 @@ def grade_submission(item: tuple[Path, str, str], root: Path, lessons: Path, sou
         return _grade(Submission.read(path, found), unsafe)
 
 
-def _grade(submission: Submission, unsafe: bool) -> Graded:
+def _grade(submission: Submission, unsafe: bool, quick: bool = False) -> Graded:
     if submission.problem is not None:  # which needs no sandbox
         return Graded(needs_review(submission, submission.problem))
-    return process_grader(unsafe).grade(submission)
+    return process_grader(unsafe).grade(submission, quick)
 
 
 _one_at_a_time = threading.Lock()

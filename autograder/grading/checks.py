@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,15 @@ _PYTEST_OPTIONS = [
 ]
 
 
-def make_checks(guest: Guest, folder: Path, files: Sequence[Path]) -> list[CheckResult]:
-    """Run the files of checks, which lie in a lesson's folder, on a loaded notebook.
+def make_checks(
+    guest: Guest, folder: Path, files: Sequence[Path], only: Collection[str] | None = None
+) -> list[CheckResult]:
+    """Run the files of checks, which lie in a lesson's folder, on a loaded notebook; all of them, or those named.
 
     Raises ChecksError when pytest can't run them, and SandboxError when the sandbox failed on the way.
     """
     _forget_what_changed(folder)
-    session = _Session(guest)
+    session = _Session(guest, only)
     # under the folder above the lessons, so that no two lessons have modules of one name
     root = folder.parent.parent.parent
     code = pytest.main([*_PYTEST_OPTIONS, "--rootdir", str(root), *map(str, files)], plugins=[session])
@@ -96,7 +98,8 @@ def _mark(item: pytest.Item) -> dict[str, Any]:
 class _Session:
     """A pytest plugin: gives checks the ``student`` fixture and collects what came of each."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: Guest, only: Collection[str] | None) -> None:
+        self._only = only
         self._shown: list[Shown] = []
         self.ladder = Ladder(guest, self._shown)
         self.results: list[CheckResult] = []
@@ -114,6 +117,8 @@ class _Session:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         self.problems += [f"{item.name} has no @check" for item in items if item.get_closest_marker("check") is None]
+        if self._only is not None:
+            items[:] = [item for item in items if item.name in self._only]
 
     def pytest_runtestloop(self) -> bool | None:
         return True if self.problems else None

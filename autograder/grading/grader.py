@@ -6,16 +6,17 @@ Student code never runs in this process.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 import torch
 
 from autograder.course import CourseError
 from autograder.grading.checks import ChecksError, make_checks
-from autograder.grading.graded import Graded, needs_review
+from autograder.grading.graded import Graded, Outputs, needs_review
 from autograder.grading.submission import Submission
 from autograder.results import CheckResult, Grade, Oddity, total
-from autograder.sandbox import confinement
+from autograder.sandbox import confinement, wire
 from autograder.sandbox.loaded import Limits, load
 from autograder.sandbox.process import Sandbox, SandboxError
 
@@ -56,10 +57,11 @@ class Grader:
             raise SandboxError(f"it has torch {self._sandbox.torch}, and the graders {torch.__version__}: start again")
         return self._sandbox
 
-    def grade(self, submission: Submission) -> Graded:
+    def grade(self, submission: Submission, quick: bool = False) -> Graded:
         """Grade a submission. Trouble on our side is tried once more, and then needs review.
 
-        Raises NoSandboxError when there is no sandbox at all.
+        ``quick`` does not run the demonstrations, as long as everything else goes well without them. Raises
+        NoSandboxError when there is no sandbox at all.
         """
         started = time.perf_counter()
         if submission.problem is not None:
@@ -68,7 +70,7 @@ class Grader:
             try:
                 sandbox = self.sandbox
                 started = time.perf_counter()  # warming up is not this submission's time
-                return self._grade(submission, sandbox, started)
+                return self._grade(submission, sandbox, started, quick)
             except SandboxError as error:
                 self.close()
                 problem = f"The sandbox failed, twice. Grade this submission again. ({error})"
@@ -77,14 +79,13 @@ class Grader:
                 break
         return Graded(needs_review(submission, problem, time.perf_counter() - started))
 
-    def _grade(self, submission: Submission, sandbox: Sandbox, started: float) -> Graded:
+    def _grade(self, submission: Submission, sandbox: Sandbox, started: float, quick: bool) -> Graded:
         exercise = submission.exercise
-        files = exercise.checks  # before anything runs
-        cells = submission.cells
-        with load(sandbox, [cell for _, cell in cells], exercise.files, self.limits) as guest:
-            checks = make_checks(guest, exercise.lesson.folder, files)
-            outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
+        checks, outputs = (self._judge_quickly if quick else self._judge)(submission, sandbox)
         _expect_to_add_up(checks, exercise.points, str(exercise))
+        left_out = len(submission.cells()) - len(outputs)
+        if left_out:
+            submission = replace(submission, oddities=[*submission.oddities, Oddity("quick", found=left_out)])
         if sandbox.backend is confinement.UNSAFE:
             submission = replace(submission, oddities=[*submission.oddities, Oddity("unsafe")])
         seconds = time.perf_counter() - started
@@ -95,6 +96,29 @@ class Grader:
         names = (submission.name, exercise.assignment, exercise.name)
         grade = Grade(*names, "graded", None, exercise.max_score, seconds, checks, submission.oddities)
         return Graded(grade, outputs)
+
+    def _judge_quickly(self, submission: Submission, sandbox: Sandbox) -> tuple[list[CheckResult], Outputs]:
+        """Judge without the demonstrations. What then fails is judged on the whole notebook, and so is all of it
+        where a cell fails: it may need what a demonstration defines."""
+        checks, outputs = self._judge(submission, sandbox, quick=True)
+        if any(isinstance(output, wire.Error) for shown in outputs.values() for output in shown):
+            return self._judge(submission, sandbox)
+        failed = {check.name for check in checks if check.status != "passed"}
+        if not failed or len(outputs) == len(submission.cells()):
+            return checks, outputs
+        again, outputs = self._judge(submission, sandbox, only=failed)
+        judged = {check.name: check for check in again}
+        return [judged.get(check.name, check) for check in checks], outputs
+
+    def _judge(
+        self, submission: Submission, sandbox: Sandbox, quick: bool = False, only: Collection[str] | None = None
+    ) -> tuple[list[CheckResult], Outputs]:
+        """Load the submission and make its checks, all or ``only`` some; what its cells displayed."""
+        exercise = submission.exercise
+        files, cells = exercise.checks, submission.cells(quick)
+        with load(sandbox, [cell for _, cell in cells], exercise.files, self.limits) as guest:
+            checks = make_checks(guest, exercise.lesson.folder, files, only)
+            return checks, dict(zip((index for index, _ in cells), guest.outputs, strict=True))
 
 
 def _expect_to_add_up(checks: list[CheckResult], points: dict[str, float], exercise: str) -> None:

@@ -28,13 +28,15 @@ _PACKAGE = Path(__file__).parent.parent
 _outputs = msgspec.msgpack.Decoder(dict[int, list[wire.Output]])
 
 
-def exercise_key(exercise: Exercise, unsafe: bool) -> bytes:
+def exercise_key(exercise: Exercise, unsafe: bool, quick: bool = False) -> bytes:
     """What every Grade of an exercise depends on besides the submission.
 
     That is its source notebook, what its students import, its lesson's checks and models, the grader, and versions;
     not what is made of a Grade, nor prepared answers, nor where submissions come from.
     """
-    digest = hashlib.sha256(f"{platform.python_version()} {[version(name) for name in _VERSIONS]} {unsafe}".encode())
+    digest = hashlib.sha256(
+        f"{platform.python_version()} {[version(name) for name in _VERSIONS]} {unsafe} {quick}".encode()
+    )
     digest.update(_grader_code())
     digest.update(hashlib.sha256(exercise.source.read_bytes()).digest())
     files = {name: content for name, content in exercise.files.items() if not name.endswith(".pyc")}  # which vary

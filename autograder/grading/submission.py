@@ -46,14 +46,17 @@ class Submission:
         found = list(_oddities(notebook, exercise))
         return cls(name, exercise, _repair(notebook, exercise), found)
 
-    @property
-    def cells(self) -> list[tuple[int, wire.Cell]]:
-        """The student's code, as (place in the notebook, cell). Test cells are not run: the checks decide."""
+    def cells(self, quick: bool = False) -> list[tuple[int, wire.Cell]]:
+        """The student's code, as (place in the notebook, cell). Test cells are not run: the checks decide.
+
+        ``quick`` leaves out demonstrations: cells whose text is that of a marked cell of our source.
+        """
         cells = []
         for index, cell in enumerate(self.notebook.cells):
             name = grade_id(cell)
             is_code = cell.cell_type == "code" or name in self.exercise.answers  # as text, an answer still counts
-            if is_code and name not in self.exercise.points:
+            is_shown_only = name is None and cell.source.strip() in self.exercise.demonstrations
+            if is_code and name not in self.exercise.points and not (quick and is_shown_only):
                 cells.append((index, wire.Cell(cell.source, name or f"cell {index + 1}")))
         return cells
 

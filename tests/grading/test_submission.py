@@ -125,7 +125,7 @@ def test_damaged_metadata_is_repaired(solution, exercise, damage):
 def test_an_answer_turned_into_text_still_counts(solution, exercise):
     cell = solution.cells[index_of(solution, "build_sgd")]
     cell.cell_type = "markdown"
-    cells = [cell.label for _, cell in Submission.of(solution, exercise, "x").cells]
+    cells = [cell.label for _, cell in Submission.of(solution, exercise, "x").cells()]
     assert "build_sgd" in cells
     assert not any(label.startswith("test_") for label in cells)
 
