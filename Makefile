@@ -3,12 +3,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test lint demo build bench variant-runs doctor nbgrader-tests fuzz kill-test clean
+.PHONY: check test audit-all lint demo build bench coverage variant-runs doctor nbgrader-tests fuzz kill-test clean
 
-test: .venv/ready  ## all tests, slow ones too
-	$(BIN)/ruff check .
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+check: lint  ## what a change must not break, in about a minute: style, types, walls, and the quick tests
+	$(PYTEST) -m "not slow"
+
+test: lint  ## all tests, slow ones too
+	$(PYTEST) --durations 15
+
+lint: .venv/ready  ## format, style, import directions and types
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 15
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+audit-all: .venv/ready  ## every prepared answer, whole and --quick, attacks too
+	$(BIN)/autograder audit --force
+	$(BIN)/python -m tests.authoring.quick_runs
 
 demo: .venv/ready  ## grade a small class through nbgrader, and show the scores
 	$(BIN)/python -m autograder.authoring.demo

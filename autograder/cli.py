@@ -231,23 +231,30 @@ def gradescope(assignment: str, output: Path | None, visibility: str, course: Pa
 
 
 @main.command()
+@click.argument("lesson", required=False)
+@click.option("--force", is_flag=True, help="Grade everything again, even what was graded before.")
 @_workers
 @_course
-def audit(workers: int | None, course: Path | None) -> None:
-    """Grade the graders, on prepared right and wrong answers.
+def audit(lesson: str | None, force: bool, workers: int | None, course: Path | None) -> None:
+    """Grade the graders, on prepared right and wrong answers: all, or those of one LESSON.
 
-    The reference earns everything and the untouched stub nothing; each mistake is caught by the check that it names;
-    each variant earns full marks; no attack gains anything; every check is needed; the points agree; assignments/ and
-    solutions/ are fresh; and no feedback holds lines of the solution or of the graders. Ends with exit code 1 when
-    something is wrong.
+    The reference earns everything, without its demonstrations too, and the untouched stub nothing; each mistake is
+    caught by the check that it names; each variant earns full marks; no attack gains anything; every check is needed;
+    the points agree; assignments/ and solutions/ are fresh; and no feedback holds lines of the solution or of the
+    checks. What was graded before is not graded again, as long as nothing that it depends on has changed. Ends with
+    exit code 1 when something is wrong.
     """
     from autograder.authoring.audit import audit, print_audit
+    from autograder.authoring.cases import KEPT
     from autograder.course import Course, CourseError
     from autograder.sandbox.confinement import NoSandboxError
 
     try:
         found = Course.find(course)
-        result = audit(found, found.root / "tests" / "attacks", workers)
+        kept = found.root / KEPT
+        if force:
+            kept.unlink(missing_ok=True)
+        result = audit(found, found.root / "tests" / "attacks", workers, lesson, kept)
     except (CourseError, NoSandboxError) as error:
         raise NothingDone(str(error)) from error
     print_audit(result)

@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.authoring import audit, specimens
-from autograder.authoring.audit import Case
-from autograder.authoring.specimens import Attack
+from autograder.authoring import cases, specimens
+from autograder.authoring.cases import Case
 from autograder.course import Course
 from autograder.grading.batch import in_order, process_grader, run_all
 from autograder.grading.submission import Submission
@@ -23,20 +22,12 @@ from tests.conftest import ATTACKS, ROOT
 
 def judge(case: Case) -> dict[str, Any]:
     """What comes of a case: status, score, and each check's verdict."""
-    grader, exercise = process_grader(False), case.exercise
-    usual = grader.limits
-    if isinstance(case.specimen, Attack):
-        grader.limits, notebook = audit.ATTACK_LIMITS, case.specimen.notebook(exercise)
-    elif case.kind == "demo" and case.specimen:
-        notebook = case.specimen.notebook(exercise)
-    elif case.specimen:
-        notebook = specimens.without_examples(case.specimen.notebook(exercise))
+    exercise = case.exercise
+    if case.kind == "demo" and case.specimen:
+        submission = Submission.of(case.specimen.notebook(exercise), exercise, case.title)
+        grade = process_grader(False).grade(submission).grade
     else:
-        notebook = (specimens.stub if case.kind == audit.STUB else specimens.unchanged)(exercise)
-    try:
-        grade = grader.grade(Submission.of(notebook, exercise, case.title)).grade
-    finally:
-        grader.limits = usual
+        grade = cases.grade(case).grade
     checks = [[c.cell, c.name, c.status, c.points, c.max_points, c.message, c.hint] for c in grade.checks]
     return {
         "exercise": exercise.name,
@@ -52,7 +43,7 @@ def judge(case: Case) -> dict[str, Any]:
 def write(path: Path) -> None:
     """Grade everything."""
     course = Course(ROOT)
-    todo = audit.cases(course, ATTACKS)
+    todo = cases.cases(course, ATTACKS)
     for exercise in course.exercises:
         prepared = specimens.read("demo", exercise)
         todo += [Case("demo", exercise, s) for s in prepared if "NotImplementedError" not in s.code]

@@ -69,6 +69,18 @@ class AxesDescription:
     """The texts of the legend; None without one."""
 
 
+def full_name(kind: type) -> str:
+    """A class as descriptions name it, for example ``torch.optim.sgd.SGD``."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_tensor(value: object) -> bool:
+    """Whether a value is a tensor, be it one whose values did not come."""
+    if isinstance(value, Opaque):
+        return value.type_name.startswith("torch.") and ("Tensor" in value.type_name or "Parameter" in value.type_name)
+    return isinstance(value, torch.Tensor)
+
+
 def rebuild(value: wire.Value, sent: list[object]) -> Any:
     """Turn a description into Python and torch objects; ``sent`` are the objects that may come back by reference.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from autograder.checking.descriptions import AxesDescription, ModuleDescription, Opaque, OptimizerDescription
+from autograder.checking.descriptions import OptimizerDescription, full_name
+from autograder.checking.words import names, tell
 
 FREE = {"foreach", "fused"}
 """Options that are free, because they choose only how torch computes a step. (``capturable`` and ``differentiable`` are
@@ -22,7 +23,7 @@ def expect_class(found: object, wanted: type[torch.optim.Optimizer], function: s
     """The optimizer that a function returned, of exactly the class ``wanted``."""
     optimizer = expect_optimizer(found, function)
     short = optimizer.type_name.rpartition(".")[2]
-    same = optimizer.type_name == f"{wanted.__module__}.{wanted.__qualname__}"
+    same = optimizer.type_name == full_name(wanted)
     kind = optimizer.type_name if short != optimizer.type_name else "a class of the notebook's own"
     assert same, f"expected torch.optim.{wanted.__name__}, found {short} ({kind})"
     return optimizer
@@ -64,8 +65,9 @@ def expect_torch_defaults(optimizer: OptimizerDescription, wanted: type[torch.op
     ``wanted`` if it is no class of torch.
     """
     assert optimizer.groups, "expected parameter groups, found none"
-    classes = {f"{cls.__module__}.{cls.__qualname__}": cls for cls in THREE}
-    defaults = classes.get(optimizer.type_name, wanted)([torch.zeros(1)]).defaults
+    classes = {full_name(cls): cls for cls in THREE}
+    cls: Any = classes.get(optimizer.type_name, wanted)
+    defaults = cls([torch.zeros(1)]).defaults
     rest = {name: value for name, value in defaults.items() if name not in named and name not in FREE}
     for number, group in enumerate(optimizer.groups):
         expect_options(group, rest, f"(torch's default) in group {number}")
@@ -81,11 +83,11 @@ def expect_number(found: object, function: str) -> float:
 
 def same(found: object, wanted: object) -> bool:
     """Whether an option has a value; a list counts as a tuple, and a tensor of one number as that number."""
-    if isinstance(found, torch.Tensor) and found.numel() == 1 and not found.is_meta:
-        found = found.item()
+    found = unwrapped(found)
     if isinstance(wanted, (tuple, list)):
-        is_sequence = isinstance(found, (tuple, list)) and len(found) == len(wanted)
-        return is_sequence and all(same(f, w) for f, w in zip(found, wanted, strict=True))
+        if not isinstance(found, (tuple, list)) or len(found) != len(wanted):
+            return False
+        return all(same(f, w) for f, w in zip(found, wanted, strict=True))
     if isinstance(wanted, bool) or wanted is None or isinstance(found, bool) or found is None:
         return found is wanted
     if isinstance(found, (int, float)) and isinstance(wanted, (int, float)):
@@ -93,41 +95,6 @@ def same(found: object, wanted: object) -> bool:
     return False
 
 
-def tell(value: object) -> str:
-    """A value in a few words, for a student."""
-    if isinstance(value, OptimizerDescription):
-        return f"an optimizer, {value.type_name}"
-    if isinstance(value, Opaque):
-        return f"a value of type {value.type_name}"
-    if isinstance(value, ModuleDescription):
-        return f"a model of class {value.type_name}"
-    if isinstance(value, torch.nn.Module):
-        return f"a model of class {type(value).__name__}"
-    if isinstance(value, AxesDescription):
-        return "matplotlib Axes"
-    if isinstance(value, torch.Tensor):
-        kind = "Parameter" if isinstance(value, torch.nn.Parameter) else "tensor"
-        if value.numel() == 1 and not value.is_meta:
-            return f"a {kind} holding {value.item():.6g}"
-        return f"a {kind} of shape {tuple(value.shape)}"
-    if type(value) is float:
-        return f"{value:.6g}"
-    if type(value) is str:
-        return f"the text {value[:40]!r}"
-    if isinstance(value, tuple) and len(value) <= 4:
-        return f"({', '.join(tell(item) for item in value)})"
-    if isinstance(value, (list, tuple, dict)):
-        return f"a {type(value).__name__} of {len(value)} item{'' if len(value) == 1 else 's'}"
-    return str(value)
-
-
-def tell_kind(value: object) -> str:
-    """A value in a few words, and of what type a number is: ``tell`` says 3 for both 3 and 3.0."""
-    return f"the {type(value).__name__} {value!r}" if type(value) in (int, float, bool) else tell(value)
-
-
-def names(items: Iterable[str], most: int = 3) -> str:
-    """Names in a row, the first few of them."""
-    items = list(items)
-    rest = f" (and {len(items) - most} more)" if len(items) > most else ""
-    return ", ".join(items[:most]) + rest
+def unwrapped(value: object) -> object:
+    """A tensor of one number as that number, anything else as it is."""
+    return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_meta else value

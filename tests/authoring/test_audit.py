@@ -7,9 +7,10 @@ import shutil
 import nbformat
 import pytest
 
-from autograder.authoring import audit, specimens
+from autograder.authoring import audit, cases, specimens
 from autograder.authoring.build import run_nbgrader, stale_files
-from autograder.course import LESSONS, Course, Lesson
+from autograder.authoring.new import create
+from autograder.course import LESSONS, Course, CourseError, Lesson
 from tests.conftest import ATTACKS, ROOT
 
 EXERCISES = Course(ROOT).assignment().exercises
@@ -32,9 +33,9 @@ def test_a_weakened_check_is_noticed(tmp_path, name):
     weakened = Course(ROOT, tmp_path / "lessons").assignment().exercises[name]
     (checks,) = [path for path in weakened.checks if f"def {mistake.caught_by[0]}(" in path.read_text()]
     let_everything_pass(checks, mistake.caught_by[0])
-    verdict = audit.judge(audit.Case("mistakes", weakened, mistake))
+    verdict = audit.judge(cases.Case("mistakes", weakened, mistake))
     assert verdict.problems == [f"{mistake.caught_by[0]} does not catch it"]
-    assert audit.judge(audit.Case("mistakes", EXERCISES[name], mistake)).problems == []
+    assert audit.judge(cases.Case("mistakes", EXERCISES[name], mistake)).problems == []
 
 
 def let_everything_pass(path, check):
@@ -62,12 +63,12 @@ WRONG = "build_adam = torch.optim.AdamW"
     ],
 )
 def test_a_wrong_specimen_is_noticed(exercise, kind, code, caught_by, problem):
-    verdict = audit.judge(audit.Case(kind, exercise, specimen(code, caught_by)))
+    verdict = audit.judge(cases.Case(kind, exercise, specimen(code, caught_by)))
     assert [p for p in verdict.problems if p.startswith(problem)]
 
 
 def test_an_unneeded_check_is_noticed(exercise):
-    case = audit.Case("mistakes", exercise, specimen(WRONG, ("test_a", "test_c")))
+    case = cases.Case("mistakes", exercise, specimen(WRONG, ("test_a", "test_c")))
     assert audit.unneeded_checks([audit.Verdict(case, [], ["test_a", "test_b"], [])]) == [
         "optimizers/1-build-optimizers: no mistake needs the check test_b",
         "optimizers/1-build-optimizers: there is no check test_c, which a mistake names",
@@ -83,7 +84,7 @@ def test_a_stub_that_earns_points_is_noticed(exercise, tmp_path):
         )
     )
     free = dataclasses.replace(exercise, lesson=Lesson("tests/1-own", tmp_path))
-    assert audit.judge(audit.Case(audit.STUB, free)).problems == ["it earns 12, expected nothing"]
+    assert audit.judge(cases.Case(cases.STUB, free)).problems == ["it earns 12, expected nothing"]
 
 
 def test_a_message_that_tells_the_solution_is_noticed(exercise, tmp_path):
@@ -96,7 +97,7 @@ def test_a_message_that_tells_the_solution_is_noticed(exercise, tmp_path):
         )
     )
     telling = dataclasses.replace(exercise, lesson=Lesson("tests/1-own", tmp_path))
-    (problem,) = audit.judge(audit.Case(audit.STUB, telling)).problems
+    (problem,) = audit.judge(cases.Case(cases.STUB, telling)).problems
     assert problem.startswith("its feedback holds a line of the solution")
 
 
@@ -128,3 +129,46 @@ def test_a_text_that_arrives_in_two_messages_is_one_text_of_the_solution(course_
         run_nbgrader(course_copy, command, "slow")
     (cell,) = nbformat.read(course_copy / "solutions" / "slow" / "slow.ipynb", as_version=4).cells
     assert [output.text for output in cell.outputs] == ["one\ntwo\n"]
+
+
+# --- one lesson, and what is kept ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A course of two lessons that are graded in no time."""
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    (tmp_path / "source").mkdir()
+    for name in ("1-adamw", "2-lion"):
+        create(Course(tmp_path, tmp_path / "lessons"), name, "second")
+    return Course(tmp_path, tmp_path / "lessons")
+
+
+def test_one_lesson_is_audited_by_its_name_or_its_notebooks(small):
+    assert {case.exercise.name for case in cases.cases(small, None)} == {"1-adamw", "2-lion"}
+    for name in ("second/2-lion", "2-lion"):
+        assert {case.exercise.name for case in cases.cases(small, None, name)} == {"2-lion"}
+    with pytest.raises(CourseError, match=r"The course has no lesson 3-muon\. It has: second/1-adamw, second/2-lion\."):
+        cases.cases(small, None, "3-muon")
+
+
+def test_what_is_finished_is_kept_until_something_changes_that_it_depends_on(small, tmp_path, monkeypatch):
+    graded, really = [], cases.grade
+    monkeypatch.setattr(cases, "grade", lambda case: graded.append(case.exercise.name) or really(case))
+    kept = tmp_path / "kept.sqlite"
+
+    def audited():
+        graded.clear()
+        fresh = Course(small.root, small.lessons)
+        found = list(cases.grade_all(cases.cases(fresh, None), 1, kept))
+        assert [g.grade.score for g in found] == [1, 1, 0, 0, 1] * 2
+        return graded
+
+    assert audited() == ["1-adamw"] * 5 + ["2-lion"] * 5
+    assert audited() == []
+    checks = small.lessons / "second" / "lion" / "checks.py"
+    checks.write_text(checks.read_text() + "\n# mended\n")
+    assert audited() == ["2-lion"] * 5
+    mistakes = small.lessons / "second" / "lion" / "mistakes.py"
+    mistakes.write_text(mistakes.read_text().replace("x * x", "x * x * x"))
+    assert audited() == ["2-lion"]

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from autograder.authoring import audit
+from autograder.authoring import audit, cases
 from autograder.authoring.build import build_all, stale_files
 from autograder.authoring.new import create
 from autograder.cli import main
@@ -35,10 +35,10 @@ def test_a_new_lesson_builds_and_passes_the_audit(course, name, assignment, file
     fresh = Course(course.root, course.lessons)
     list(build_all(fresh))
     assert stale_files(fresh) == []
-    todo = [case for case in audit.cases(fresh, ATTACKS) if case.exercise.name == name]
+    todo = [case for case in cases.cases(fresh, ATTACKS) if case.exercise.name == name]
     verdicts = [audit.judge(case) for case in todo]
-    assert [verdict.case.kind for verdict in verdicts] == ["reference", "stub", "mistakes", "variants"]
-    assert [verdict.problems for verdict in verdicts] == [[]] * 4
+    assert [verdict.case.kind for verdict in verdicts] == ["reference", "quick", "stub", "mistakes", "variants"]
+    assert [verdict.problems for verdict in verdicts] == [[]] * 5
     assert audit.unneeded_checks(verdicts) == []
 
 

@@ -12,6 +12,7 @@ from autograder.cli import main
 from autograder.course import METADATA, Course
 from autograder.grading.store import exercise_key
 from autograder.grading.submission import Submission
+from tests.authoring import quick_runs
 from tests.conftest import ROOT, set_cell
 
 EXERCISES = Course(ROOT).assignment().exercises
@@ -133,3 +134,12 @@ def test_a_quick_grade_has_a_key_of_its_own(exercise):
 def test_the_command_says_what_was_left_out(exercise):
     done = CliRunner().invoke(main, ["grade", "--quick", "--json", str(exercise.source)])
     assert json.loads(done.stdout)["reason"] == "5 demonstration cells were not run (--quick)."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+def test_a_sample_of_prepared_answers_has_the_same_verdicts(exercise):
+    """All of them: make audit-all."""
+    cases = quick_runs.every_specimen(exercise.name)
+    for case in cases[len(cases) // 3 :: len(cases) // 3]:
+        assert quick_runs.compare(case)[0] == "", case.title

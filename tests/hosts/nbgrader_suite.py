@@ -2,8 +2,8 @@
 
 A course that leaves its assignments to nbgrader must find it as it was. The classes that ``nbgrader_config.py`` names
 stand in for nbgrader's own ones, in every application that a test starts, in the tests of the preprocessors, and where
-a test makes a ``NbGraderAPI`` without a configuration. Only the names of the course and of its folders are left out:
-the tests ask for nbgrader's.
+a test makes a ``NbGraderAPI`` with a configuration of its own. Only the names of the course and of its folders are left
+out: the tests ask for nbgrader's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.converters import Autograde
 from traitlets import List, Unicode
-from traitlets.config import PyFileConfigLoader
+from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.hosts.nbgrader import course, plugin
 from tests.conftest import ROOT
@@ -88,10 +88,13 @@ class OurConfiguration:
         monkeypatch.setattr(course, "Autograder", _AllLeftToNbgrader)  # for classes that a test makes by itself
         make = NbGraderAPI.__init__
 
-        def made_with_our_configuration(api: NbGraderAPI, *args: object, **kwargs: object) -> None:
-            """A script must load the course's configuration; nbgrader's tests of this class have none."""
-            config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
-            make(api, *args, **{"config": config, **kwargs})
+        def made_with_our_configuration(
+            api: NbGraderAPI, *args: object, config: Config | None = None, **kwargs: object
+        ) -> None:
+            """A script must load the course's configuration; nbgrader's tests of this class make one of their own."""
+            merged = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+            merged.merge(config or {})
+            make(api, *args, config=merged, **kwargs)
 
         monkeypatch.setattr(NbGraderAPI, "__init__", made_with_our_configuration)
         start = Autograde.start

@@ -143,6 +143,7 @@ class _Compiler(CachingCompiler):
 class Kernel(InteractiveShell):
     """An IPython shell whose cells' outputs are recorded."""
 
+    compile: _Compiler
     compiler_class = Type(_Compiler)
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_ResultHook)

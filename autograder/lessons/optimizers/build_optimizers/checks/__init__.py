@@ -1,0 +1,1 @@
+"""Hidden checks of 1-build-optimizers, one file for each graded function."""

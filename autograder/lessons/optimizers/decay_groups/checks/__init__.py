@@ -1,0 +1,1 @@
+"""Hidden checks of 2-decay-groups, one file for each graded function."""

@@ -1,0 +1,143 @@
+"""Hidden checks of finetune_groups."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from torch import nn
+
+from autograder.checking.check import check
+from autograder.checking.expect import same
+from autograder.checking.unchanged import expect_unchanged
+from autograder.checking.words import tell, tell_call, tell_keys
+from autograder.lessons.optimizers.learning_rate_groups.grouping import RATES, expect_membership, expect_unknown
+from autograder.lessons.optimizers.learning_rate_groups.zoo import architecture, freeze, linear, sketch, tied
+
+
+def expect_two_dicts(found: object) -> list[Mapping]:
+    assert isinstance(found, (list, tuple)), f"expected a list of two group dicts, found {tell(found)}"
+    assert len(found) == 2, f"expected two group dicts, backbone and head, also if one is empty, found {tell(found)}"
+    for place, group in zip(("first", "second"), found, strict=True):
+        assert isinstance(group, dict), f"expected two group dicts, found {tell(group)} in the {place} place"
+    return list(found)
+
+
+def expect_params_list(group: Mapping, place: str) -> list[object]:
+    assert "params" in group, f"expected the key 'params' in the {place} dict, found {tell_keys(group)}"
+    params = group["params"]
+    is_list = type(params) is list or type(params) is tuple
+    assert is_list, f"expected 'params' of the {place} dict to be a list of parameters, found {tell(params)}"
+    return list(params)
+
+
+def expect_groups(student, model: nn.Module, head_name: str, ordered: bool = False) -> None:
+    found = expect_two_dicts(student.finetune_groups(model, head_name))
+    places = ("first", "second")
+    groups = [expect_params_list(group, place) for group, place in zip(found, places, strict=True)]
+    expect_membership(groups, model, head_name, ordered)
+
+
+@check(
+    "test_finetune_groups", 0.5, "A dict for the backbone, a dict for the head; list(...) keeps what a generator gives."
+)
+def test_groups_form(student):
+    """finetune_groups returns two dicts, each with a list of parameters and an lr."""
+    model = sketch(body=linear(), norm=nn.LayerNorm(2), fc=linear())
+    found = expect_two_dicts(student.finetune_groups(model, "fc"))
+    for place, group in zip(("first", "second"), found, strict=True):
+        params = expect_params_list(group, place)
+        odd = [item for item in params if not isinstance(item, nn.Parameter)]
+        assert not odd, f"expected 'params' of the {place} dict to hold parameters, found {tell(odd[0])}"
+        assert "lr" in group, f"expected the key 'lr' in the {place} dict, found {tell_keys(group)}"
+
+
+@check(
+    "test_finetune_groups", 0.5, "Which of the two arguments goes into which dict? Are the defaults those of the task?"
+)
+def test_groups_rates(student):
+    """The first group has backbone_lr, the second head_lr, given or by default."""
+    model = sketch(body=linear(), fc=linear())
+    for given, wanted in RATES:
+        found = expect_two_dicts(student.finetune_groups(model, "fc", **given))
+        rates = tuple(group.get("lr") for group in found)
+        assert all(same(rate, want) for rate, want in zip(rates, wanted, strict=True)), (
+            f"expected the rates {tell(wanted)} from {tell_call('finetune_groups', 'model', 'head_name', **given)}, "
+            f"found {tell(rates)}"
+        )
+
+
+@check("test_finetune_groups", 0.5, "Add up both groups: is every trainable parameter of the model there, once?")
+def test_groups_plain(student):
+    """The backbone comes first, then the head, be it one layer or several."""
+    expect_groups(student, architecture("resnet18"), "fc", ordered=True)
+    expect_groups(student, architecture("mobilenet_v3_small"), "classifier", ordered=True)
+    expect_groups(student, sketch(stem=linear(), top=nn.Sequential(linear(), nn.Tanh(), linear())), "top", ordered=True)
+
+
+@check("test_finetune_groups", 0.5, "A name that contains the head's name, or begins like it, may be another module's.")
+def test_groups_lookalikes(student):
+    """Modules whose names only look like the head's belong to the backbone."""
+    expect_groups(student, architecture("regnet_y_400mf"), "fc")
+    expect_groups(student, sketch(aux=sketch(fc=linear()), fc_norm=nn.LayerNorm(2), fc=linear()), "fc")
+    expect_groups(student, sketch(heads=linear(), head_norm=nn.LayerNorm(2), pre_head=linear(), head=linear()), "head")
+    expect_groups(student, nn.Sequential(*(linear() for _ in range(12))), "1")
+
+
+@check("test_finetune_groups", 0.5, "A dotted path leads through several modules. Who knows how to follow it?")
+def test_groups_dotted(student):
+    """A dotted head name means exactly that module, and not those around it."""
+    expect_groups(student, architecture("vgg11"), "classifier.6")
+    expect_groups(student, architecture("vit_b_16"), "heads.head")
+    inner = {"left": sketch(top=linear()), "right": sketch(top=sketch(a=linear(), b=linear()), low=linear())}
+    expect_groups(student, sketch(trunk=sketch(**inner), top=linear()), "trunk.right.top")
+
+
+@check(
+    "test_finetune_groups",
+    0.5,
+    "Which attribute of a parameter says whether it learns? Read it, and change nothing in the model.",
+)
+def test_groups_frozen(student):
+    """Frozen parameters are in no group, and the model stays as it was."""
+    for frozen in (("stem", "top.0"), ("stem", "body"), ("top",)):
+        model = sketch(stem=linear(), body=linear(), top=nn.Sequential(linear(), linear()))
+        freeze(*(model.get_submodule(part) for part in frozen))
+        model.body.bias.requires_grad_(False)
+        model.train(frozen != ("stem", "body"))
+        model.stem.train(frozen == ("stem", "body"))
+        expect_groups(student, model, "top")
+        expect_unchanged(student, model, identity=True, mode=True, parts=True)
+
+
+@check(
+    "test_finetune_groups", 0.5, "Names can differ where the parameter is the same object. Compare objects, not names."
+)
+def test_groups_shared(student):
+    """A parameter that the head shares with the backbone is in the head's group, once."""
+    expect_groups(student, tied(bias=True), "head")
+    expect_groups(student, tied(bias=False), "head")  # named_parameters() shows nothing of this head
+    late = sketch(head=nn.Sequential(linear(), linear()), body=linear(), last=linear())
+    late.body.bias = late.head[1].bias
+    late.last.weight = late.body.weight
+    late.head[0].weight = late.head[1].weight
+    expect_groups(student, late, "head")
+
+
+@check("test_finetune_groups", 0.5, "Which head names does the model know? Make sure of it before you sort anything.")
+def test_groups_unknown(student):
+    """A head name that is no module inside the model, or empty, raises a ValueError that names it."""
+    model = sketch(
+        layer1=linear(), layer2=linear(), classifier=nn.Sequential(linear(), nn.ReLU(), linear()), fc=linear()
+    )
+    student.finetune_groups(model, "fc")  # a known name raises nothing
+    for head_name, kind in (
+        ("head", "the unknown"),
+        ("layer", "the unknown"),
+        ("classifier.7", "the unknown"),
+        ("fc.weight", "the unknown"),
+        ("fc.", "the unknown"),
+        ("", "the empty"),
+    ):
+        call = functools.partial(student.finetune_groups, model, head_name)
+        expect_unknown(call, "finetune_groups", head_name, kind)

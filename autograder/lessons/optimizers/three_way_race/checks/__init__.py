@@ -1,0 +1,1 @@
+"""Hidden checks of 4-three-way-race, one file for each graded function."""

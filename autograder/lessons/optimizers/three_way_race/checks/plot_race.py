@@ -1,0 +1,107 @@
+"""Hidden checks of plot_race."""
+
+import math
+
+from autograder.checking.check import check
+from autograder.checking.descriptions import AxesDescription
+from autograder.checking.student import NewAxes, look_at
+from autograder.checking.words import names, tell
+from autograder.lessons.optimizers.three_way_race.models import NewPanel
+
+THREE = {"SGD": [1.5, 1.4, 1.35, 1.32, 1.3], "Adam": [1.5, 1.1, 0.6, 0.3, 0.12], "AdamW": [1.5, 1.2, 0.7, 0.4, 0.2]}
+TWO = {"Lion": [2.0, 0.004, 3.5], "RMSprop": [1.25, 0.75, 0.5, 0.45, 0.44, 7.0]}
+LONG = {"short": [0.7], "long": [1 / (step + 1) for step in range(150)]}
+FOUR = {"d": [0.9, 0.8], "AdamW": [0.1, 0.11], "b": [12.0, 1e-5], "a": [0.3, 0.2]}
+
+
+def plot(student, curves: dict, axes: NewAxes | None = None) -> AxesDescription:
+    found = student.plot_race(curves) if axes is None else student.plot_race(curves, ax=axes)
+    call = "plot_race(curves)" if axes is None else "plot_race(curves, ax=ax)"
+    assert isinstance(found, AxesDescription), f"expected {call} to return the Axes, found {tell(found)}"
+    return found
+
+
+def labelled_lines(axes: AxesDescription) -> list[tuple[str, list[float], list[float]]]:
+    """Label, x and y of each line. A label may have been given to the line, or to the legend, in the same order."""
+    lines = axes.lines
+    named = [line for line in lines if not line.label.startswith("_")]
+    if not named and axes.legend is not None and len(axes.legend) == len(lines):
+        return [(label, line.x, line.y) for label, line in zip(axes.legend, lines, strict=True)]
+    return [(line.label, line.x, line.y) for line in named]
+
+
+def drawing(student, curves: dict, kind: type[NewAxes] = NewAxes) -> AxesDescription:
+    """What plot_race draws into new Axes, whatever it returns."""
+    axes = kind()
+    student.plot_race(curves, ax=axes)
+    found = look_at(student, axes)
+    if not isinstance(found, AxesDescription) or not found.lines:  # perhaps it drew elsewhere, and said so
+        found = plot(student, curves)
+    return found
+
+
+@check("test_plot_race", 0.5, "Return the Axes, not a Figure; draw into ax when there is one, else into new Axes.")
+def test_plot_returns_the_axes(student):
+    """plot_race returns the Axes, and draws into ax when it is given."""
+    plot(student, TWO)
+    for curves, axes in ((THREE, NewAxes()), (TWO, NewPanel())):
+        found = plot(student, curves, axes)
+        assert found.same_as is axes, "expected plot_race(curves, ax=ax) to return ax itself, found other Axes"
+        assert found.lines, "expected plot_race(curves, ax=ax) to draw into ax, found no line there"
+
+
+@check("test_plot_race", 0.5, "curves may hold any number of curves, under any names: loop over its items.")
+def test_plot_lines(student):
+    """There is one line for each curve, labelled with its key."""
+    for curves in (THREE, TWO, FOUR):
+        axes = drawing(student, curves)
+        labels = [label for label, _, _ in labelled_lines(axes)]
+        given = f"for the curves {', '.join(curves)}"
+        missing = [name for name in curves if name not in labels]
+        assert not missing, (
+            f"expected a line labelled {missing[0]} {given}, "
+            f"found {f'lines labelled {names(labels, 4)}' if labels else 'no line with a label'}"
+        )
+        other = [label for label in labels if label not in curves]
+        assert not other, f"expected one line each {given}, found also a line labelled {other[0]}"
+        twice = [name for name in curves if labels.count(name) > 1]
+        assert not twice, f"expected one line each {given}, found {labels.count(twice[0])} of {twice[0]}"
+        bare = [line for line in axes.lines if line.label.startswith("_")]
+        further = [line for line in bare if len(set(line.y)) > 2]  # a straight line or a mark may help the reader
+        assert len(bare) == len(axes.lines) or not further, (
+            f"expected one line each {given}, found also a line without a label, of {len(further[0].y)} points"
+        )
+
+
+@check("test_plot_race", 0.5, "Draw the numbers as they are; a log scale changes the axis, not the numbers.")
+def test_plot_values(student):
+    """Each line shows the unchanged losses over the step index, from 0."""
+    for curves in (THREE, TWO, LONG):
+        lines = {label: (x, y) for label, x, y in labelled_lines(drawing(student, curves))}
+        for name, losses in curves.items():
+            if name not in lines:  # labels are another check's business
+                continue
+            x, y = lines[name]
+            expect_points(x, list(range(len(losses))), f"x of the line {name}")
+            expect_points(y, losses, f"y of the line {name}")
+        assert set(lines) & set(curves), (
+            f"expected lines labelled {', '.join(curves)}, found {names(lines) or 'none with a label'}"
+        )
+
+
+def expect_points(found: list[float], wanted: list[float], what: str) -> None:
+    assert len(found) == len(wanted), f"expected {what} to have {len(wanted)} points, found {len(found)}"
+    wrong = [i for i, (f, w) in enumerate(zip(found, wanted, strict=True)) if not math.isclose(f, w, rel_tol=1e-5)]
+    assert not wrong, f"expected {what} to be {wanted[wrong[0]]:g} at index {wrong[0]}, found {found[wrong[0]]:g}"
+
+
+@check("test_plot_race", 0.5, "A reader who sees the figure alone must know what each axis and each line is.")
+def test_plot_labels(student):
+    """Both axes have labels, and a legend names the lines."""
+    for curves, kind in ((THREE, NewPanel), (FOUR, NewAxes)):
+        axes = drawing(student, curves, kind)
+        bare = [axis for axis, label in (("x", axes.xlabel), ("y", axes.ylabel)) if not label.strip()]
+        assert not bare, f"expected a label on both axes, found none on the {' and the '.join(bare)} axis"
+        assert axes.legend is not None, "expected a legend, found none"
+        missing = [name for name in curves if name not in axes.legend]
+        assert not missing, f"expected {missing[0]} in the legend, found {names(axes.legend, 4) or 'an empty legend'}"
