@@ -108,6 +108,11 @@ class Exercise:
         return total(self.points.values())
 
     @functools.cached_property
+    def cells(self) -> list[nbformat.NotebookNode]:
+        """The cells of the source. Nobody changes them."""
+        return nbformat.read(self.source, as_version=4).cells
+
+    @functools.cached_property
     def files(self) -> dict[str, bytes]:
         """What lies beside the notebook and students import, by relative path: our copy, never the student's.
 

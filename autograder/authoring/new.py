@@ -23,7 +23,8 @@ _CHECKS = '''\
 """Hidden checks of {name}."""
 
 from autograder.checking.check import check
-from autograder.checking.expect import same, tell
+from autograder.checking.expect import same
+from autograder.checking.words import tell
 
 
 @check("test_double", 1.0, "What must be added to x to have it twice?")

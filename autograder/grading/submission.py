@@ -101,7 +101,7 @@ def _oddities(notebook: NotebookNode, exercise: Exercise) -> Iterator[Oddity]:
 
 def _released(exercise: Exercise) -> dict[str, NotebookNode]:
     """The cells of the source that nbgrader knows, by grade_id, in order."""
-    cells = {grade_id(cell): cell for cell in nbformat.read(exercise.source, as_version=4).cells}
+    cells = {grade_id(cell): cell for cell in exercise.cells}
     return {name: cell for name, cell in cells.items() if name is not None}
 
 
