@@ -196,6 +196,9 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
     for path, text in files.items():
         path.write_text(text, encoding="utf-8", newline="")
         click.echo(f"wrote {path}")
+    for exercise, students in results.outdated().items():
+        older = f"Grades of {exercise} made by an older version of the lesson: {', '.join(students)}"
+        click.echo(printable(f"{older}. Run: autograder autograde {results.assignment}"), err=True)
     for student, exercise, reason in results.needs_review:
         click.echo(printable(f"{student}/{exercise} needs review: {reason}"), err=True)
 

@@ -101,6 +101,8 @@ class Grade:
     seconds: float
     checks: list[CheckResult] = field(default_factory=list)
     oddities: list[Oddity] = field(default_factory=list)
+    version: str = ""
+    """Of everything that decided it besides the submission: the lesson, the grader and the libraries."""
 
     @property
     def remarks(self) -> list[str]:

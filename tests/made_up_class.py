@@ -12,6 +12,7 @@ from nbgrader.api import Gradebook
 
 from autograder.course import Course
 from autograder.grading.in_notebook import put_grade
+from autograder.grading.store import version_of
 from autograder.grading.submission import grade_id
 from autograder.results import CheckResult, Grade
 
@@ -102,7 +103,8 @@ class MadeUpClass:
                     message=message,
                 )
             )
-        return Grade("…", ASSIGNMENT, exercise, "graded", None, self.exercises[exercise].max_score, seconds, checks)
+        most, version = self.exercises[exercise].max_score, version_of(self.exercises[exercise])
+        return Grade("…", ASSIGNMENT, exercise, "graded", None, most, seconds, checks, version=version)
 
     def review(self, exercise: str, reason: str) -> Grade:
         """A Grade of what could not be graded."""

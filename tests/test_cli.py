@@ -77,6 +77,12 @@ def test_a_missing_file_does_not_stop_the_others(run, submitted, tmp_path):
     assert second["score"] == 12
 
 
+def test_a_path_that_is_not_there_says_just_that(run, tmp_path):
+    result = run("grade", tmp_path / "missing.ipynb", tmp_path / "nowhere")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"There is no {tmp_path}/missing.ipynb and no {tmp_path}/nowhere. Is the name right?" in result.stderr
+
+
 def test_a_folder_without_notebooks_says_so(run, tmp_path):
     result = run("grade", tmp_path)
     assert result.exit_code == 2

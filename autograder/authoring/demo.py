@@ -40,16 +40,14 @@ def main() -> None:
     if done.returncode not in (0, 1):
         sys.exit("Autograding failed. What may be missing: autograder doctor")
     console.print()
-    print_grades(list(grades(demo)), console)
+    print_grades(list(grades(demo)), console, reasons=False)
     run_nbgrader(demo, "generate_feedback", ASSIGNMENT, "--force", "--quiet")
     console.print("\nnbgrader's gradebook has the same scores. (The answer in words of lesson 4 is graded by hand.)")
     for line in gradebook_lines(demo):
         console.print(Text(f"  {line}"))
-    console.print("\nFeedback pages, one for each notebook; ben has much to read in them:")
-    for folder in sorted({page.parent for page in (demo / "feedback").rglob("*.html")}):
-        console.print(Text(f"  {folder.relative_to(course.root)}/"))
-    console.print(Text(f"Gradebook: {(demo / 'gradebook.db').relative_to(course.root)}"))
-    console.print("\nYour own class: source .venv/bin/activate, then docs/instructor.md")
+    console.print("\nWhat ben reads of lesson 1: demo/feedback/ben/optimizers/1-build-optimizers.html, and so on")
+    console.print("The gradebook: demo/gradebook.db")
+    console.print("Your own class: source .venv/bin/activate, then docs/instructor.md")
 
 
 def hand_in(course: Course, demo: Path) -> list[str]:

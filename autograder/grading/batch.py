@@ -38,9 +38,13 @@ FILES_PER_WORKER = 8
 def find_notebooks(paths: Iterable[Path]) -> list[Path]:
     """The notebooks among the paths and in the folders among them, in order, each once.
 
-    Raises CourseError when a folder holds none. A file that is not there is kept: its grade will say so.
+    Raises CourseError when none of the paths is there, and when a folder holds no notebook. A file that is not there
+    among others is kept: its grade will say so.
     """
     found: dict[Path, None] = {}
+    paths = list(paths)
+    if not any(path.exists() or path.is_symlink() for path in paths):
+        raise CourseError(f"There is no {' and no '.join(map(str, paths))}. Is the name right?")
     for path in paths:
         if not path.is_dir():
             found[path] = None

@@ -14,6 +14,7 @@ import torch
 from autograder.course import CourseError
 from autograder.grading.checks import ChecksError, make_checks
 from autograder.grading.graded import Graded, Outputs, needs_review
+from autograder.grading.store import version_of
 from autograder.grading.submission import Submission
 from autograder.results import CheckResult, Grade, Oddity, total
 from autograder.sandbox import confinement, wire
@@ -94,7 +95,8 @@ class Grader:
             reason = f"{len(broken)} of {len(checks)} checks could not be made: {broken[0].message}"
             return Graded(needs_review(submission, reason, seconds, checks), outputs)
         names = (submission.name, exercise.assignment, exercise.name)
-        grade = Grade(*names, "graded", None, exercise.max_score, seconds, checks, submission.oddities)
+        most, version = exercise.max_score, version_of(exercise)
+        grade = Grade(*names, "graded", None, most, seconds, checks, submission.oddities, version)
         return Graded(grade, outputs)
 
     def _judge_quickly(self, submission: Submission, sandbox: Sandbox) -> tuple[list[CheckResult], Outputs]:

@@ -34,9 +34,7 @@ def exercise_key(exercise: Exercise, unsafe: bool, quick: bool = False) -> bytes
     That is its source notebook, what its students import, its lesson's checks and models, the grader, and versions;
     not what is made of a Grade, nor prepared answers, nor where submissions come from.
     """
-    digest = hashlib.sha256(
-        f"{platform.python_version()} {[version(name) for name in _VERSIONS]} {unsafe} {quick}".encode()
-    )
+    digest = hashlib.sha256(f"{_libraries()} {unsafe} {quick}".encode())
     digest.update(_grader_code())
     digest.update(hashlib.sha256(exercise.source.read_bytes()).digest())
     files = {name: content for name, content in exercise.files.items() if not name.endswith(".pyc")}  # which vary
@@ -45,7 +43,17 @@ def exercise_key(exercise: Exercise, unsafe: bool, quick: bool = False) -> bytes
     return digest.digest()
 
 
+def version_of(exercise: Exercise) -> str:
+    """The version of an exercise that its Grades are made by: a few letters of its key."""
+    return exercise_key(exercise, unsafe=False).hex()[:10]
+
+
 _DECIDING = ("__init__.py", "course.py", "results.py", "sandbox/**/*.py", "checking/**/*.py", "grading/**/*.py")
+
+
+@functools.cache
+def _libraries() -> str:
+    return f"{platform.python_version()} {[version(name) for name in _VERSIONS]}"
 
 
 @functools.cache

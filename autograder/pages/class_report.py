@@ -223,6 +223,7 @@ def render(results: ClassResults) -> str:
         kinds=kinds[:MISCONCEPTIONS],
         other_kinds=len(kinds) - MISCONCEPTIONS,
         reviews=results.needs_review,
+        outdated=results.outdated(),
         remarks=[
             (student, grade) for student, grade in results.grades() if grade.status == "graded" and grade.oddities
         ],

@@ -66,6 +66,17 @@ class ClassResults:
     max_scores: dict[str, float]
     """The points of each exercise, with those that are given by hand."""
     students: list[StudentResult] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    """The version of each exercise as it is now; a Grade of another one was made before something was mended."""
+
+    def outdated(self) -> dict[str, list[str]]:
+        """The students whose Grade was made by another version than there is now, by exercise."""
+        found: dict[str, list[str]] = {}
+        for student, grade in self.grades():
+            name = grade.exercise or ""
+            if grade.status == "graded" and grade.version != self.versions.get(name, grade.version):
+                found.setdefault(name, []).append(student)
+        return found
 
     @property
     def max_score(self) -> float:

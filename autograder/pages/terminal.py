@@ -131,8 +131,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def print_grades(grades: Sequence[Grade], console: Console | None = None) -> None:
-    """A table of scores, then what each submission lost its points for."""
+def print_grades(grades: Sequence[Grade], console: Console | None = None, reasons: bool = True) -> None:
+    """A table of scores, then what each submission lost its points for, unless ``reasons`` are not wanted."""
     console = console or Console()
     folder, names = _shorten([grade.submission for grade in grades])
     if folder:
@@ -146,7 +146,7 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None) -> Non
         score = "needs review" if grade.score is None else f"{grade.score:g} / {grade.max_score:g}"
         table.add_row(Text(printable(name)), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
     console.print(table)
-    for grade, name in zip(grades, names, strict=True):
+    for grade, name in zip(grades, names, strict=True) if reasons else ():
         lost = without_repeats([check for check in grade.checks if check.status != "passed"])
         if not lost and not grade.remarks:
             continue

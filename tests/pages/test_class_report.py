@@ -365,3 +365,15 @@ def test_a_browser_shows_the_page(busy, tmp_path):
     )
     pages = len(re.findall(rb"/Type /Page\b", printed.read_bytes()))
     assert 1 <= pages <= 6
+
+
+def test_grades_of_an_older_version_of_the_lesson_are_told(made_up):
+    """After a check was mended and only some were graded again, nobody is left to guess which."""
+    made_up.add("ada", made_up.grade(FIRST))
+    made_up.add("ben", replace(made_up.grade(FIRST), version="older"))
+    results = read_class(Course(made_up.root))
+    assert results.outdated() == {FIRST: ["ben"]}
+    text = " ".join(Page(class_report.render(results)).text.split())
+    assert f"1 grade of {FIRST} was made by an older version of the lesson than there is now: ben." in text
+    done = run(made_up)
+    assert f"Grades of {FIRST} made by an older version of the lesson: ben." in done.stderr

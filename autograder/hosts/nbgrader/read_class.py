@@ -14,6 +14,7 @@ from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment, Submitted
 
 from autograder.course import Course, CourseError, Exercise
 from autograder.grading.in_notebook import grade_in
+from autograder.grading.store import version_of
 from autograder.hosts.nbgrader.course import open_course
 from autograder.hosts.nbgrader.gradebook import read_gradebook
 from autograder.hosts.nbgrader.handed_in import Misplaced, misplaced, nothing_handed_in
@@ -45,7 +46,8 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
             _read_student(gradebook, student, found.name, exercises, handed_in, astray)
             for student in sorted(names | handed_in["autograded"].keys())
         ]
-    return ClassResults(found.name, exercises, max_scores, students)
+    versions = {exercise.name: version_of(exercise) for exercise in exercises}
+    return ClassResults(found.name, exercises, max_scores, students, versions)
 
 
 def _notebooks(folder: Path, assignment: str, excluded: list[str]) -> dict[str, dict[str, Path]]:
