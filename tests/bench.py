@@ -14,8 +14,10 @@ checks  lesson 1 with more and more checks
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import gc
+import itertools
 import logging
 import os
 import shutil
@@ -48,6 +50,8 @@ from autograder.sandbox.guest.kernel import make_kernel
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "build" / "bench"
 REPEATS = 7
+PAUSE = 0.5
+"""Seconds between two measurements: the sandbox makes the next Guest meanwhile, on the same core."""
 STOCK = "import os, sys\nos.environ['PATH'] = os.path.dirname(sys.executable) + os.pathsep + os.environ['PATH']\n"
 Rows = list[tuple[str, ...]]
 
@@ -140,8 +144,19 @@ def time_stock(exercises: list[Exercise], config: str | None, students: int = 2)
 def unit() -> Rows:
     """Each lesson, and the whole unit: bare, ours and stock, on one core."""
     exercises = list(Course(ROOT).assignment().exercises.values())
-    rows: Rows = [("lesson", "bare, seconds", "ours, seconds", "ours / bare", "stock nbgrader", "stock / ours")]
-    total_bare = total_ours = 0.0
+    rows: Rows = [
+        (
+            "lesson",
+            "bare, seconds",
+            "ours, seconds",
+            "ours / bare",
+            "stock nbgrader",
+            "stock / ours",
+            "quick",
+            "stock / quick",
+        )
+    ]
+    total_bare = total_ours = total_quick = total_mixed = 0.0
     with cores(1), tempfile.TemporaryDirectory() as folder, Grader() as grader:
         torch.set_num_threads(1)
         stock = {e.name: time_stock([e], STOCK) for e in exercises}
@@ -152,14 +167,31 @@ def unit() -> Rows:
             def ours(notebook: nbformat.NotebookNode = notebook, exercise: Exercise = exercise) -> None:
                 assert grader.grade(Submission.of(notebook, exercise, "bench")).grade.score == exercise.max_score
 
-            times: dict[str, list[float]] = {"bare": [], "ours": []}
-            for action in (bare, ours):
+            def quick(notebook: nbformat.NotebookNode = notebook, exercise: Exercise = exercise) -> None:
+                grade = grader.grade(Submission.of(notebook, exercise, "bench"), quick=True).grade
+                assert grade.score == exercise.max_score
+
+            wrong = [mistake.notebook(exercise) for mistake in specimens.read("mistakes", exercise)[:: 1 + REPEATS]]
+            mistakes = itertools.cycle(wrong)
+
+            def quick_and_wrong(exercise: Exercise = exercise, mistakes: Iterator = mistakes) -> None:
+                grader.grade(Submission.of(copy.deepcopy(next(mistakes)), exercise, "bench"), quick=True)
+
+            actions = {"bare": bare, "ours": ours, "quick": quick, "wrong": quick_and_wrong}
+            times: dict[str, list[float]] = {name: [] for name in actions}
+            for action in actions.values():
                 action()
-            for _ in range(REPEATS):  # in turn, so that the machine's moods hit both
-                times["bare"].append(seconds(bare))
-                times["ours"].append(seconds(ours))
-            bare_time, our_time = (statistics.median(values) for values in times.values())
-            total_bare, total_ours = total_bare + bare_time, total_ours + our_time
+            for _ in range(REPEATS):  # in turn, so that the machine's moods hit all
+                for name, action in actions.items():
+                    time.sleep(PAUSE)
+                    times[name].append(seconds(action))
+            bare_time, our_time, quick_time, _ = (statistics.median(values) for values in times.values())
+            total_bare, total_ours, total_quick = (
+                total_bare + bare_time,
+                total_ours + our_time,
+                total_quick + quick_time,
+            )
+            total_mixed += (quick_time + statistics.mean(times["wrong"])) / 2
             rows.append(
                 (
                     exercise.name,
@@ -168,17 +200,21 @@ def unit() -> Rows:
                     f"{our_time / bare_time:.2f}",
                     f"{stock[exercise.name]:.2f}",
                     f"{stock[exercise.name] / our_time:.1f}",
+                    spread(times["quick"]),
+                    f"{stock[exercise.name] / quick_time:.1f}",
                 )
             )
         whole = sum(stock.values())
         in_nbgrader = time_stock(exercises, None)
     ratio = f"{total_ours / total_bare:.2f}"
-    rows.append(
-        ("whole unit", f"{total_bare:.2f}", f"{total_ours:.2f}", ratio, f"{whole:.2f}", f"{whole / total_ours:.1f}")
-    )
+    totals = (f"{total_bare:.2f}", f"{total_ours:.2f}", ratio, f"{whole:.2f}", f"{whole / total_ours:.1f}")
+    rows.append(("whole unit", *totals, f"{total_quick:.2f}", f"{whole / total_quick:.1f}"))
+    mixed = (f"{total_mixed:.2f}", f"{whole / total_mixed:.1f}")
+    rows.append(("every second notebook with a wrong function", "", "", "", f"{whole:.2f}", "", *mixed))
     ratio = f"{in_nbgrader / total_bare:.2f}"
     title = "the same in nbgrader autograde"
-    rows.append((title, f"{total_bare:.2f}", f"{in_nbgrader:.2f}", ratio, f"{whole:.2f}", f"{whole / in_nbgrader:.1f}"))
+    shown = (f"{total_bare:.2f}", f"{in_nbgrader:.2f}", ratio, f"{whole:.2f}", f"{whole / in_nbgrader:.1f}")
+    rows.append((title, *shown, "", ""))
     return rows
 
 
