@@ -225,7 +225,7 @@ def set_off_bombs():
 @pytest.mark.slow
 def test_no_frame_explodes_in_memory():
     done = subprocess.run(
-        [sys.executable, "-c", "from tests.test_wire import set_off_bombs; set_off_bombs()"],
+        [sys.executable, "-c", "from tests.sandbox.test_wire import set_off_bombs; set_off_bombs()"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
