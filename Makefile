@@ -40,6 +40,9 @@ build: .venv/ready  ## assignments/ and solutions/ from source/
 bench: .venv/ready  ## ours, stock nbgrader and the bare run; cores, cluster, growth (about half an hour, on an idle machine)
 	$(BIN)/python -m tests.bench
 
+coverage: .venv/ready  ## branch coverage of sandbox/ and grading/, the side that runs student code too
+	$(BIN)/python -m tests.coverage_run
+
 variant-runs: .venv/ready  ## grade every right answer 20 times, with other seeds and thread counts
 	$(BIN)/python -m tests.authoring.variant_runs
 

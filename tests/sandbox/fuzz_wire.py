@@ -26,7 +26,7 @@ def fuzz(target: str, options: list[str]) -> None:
 
     with atheris.instrument_imports(include=["autograder.wire", "autograder.student"]):
         from autograder.sandbox import wire
-        from tests import test_wire
+        from tests.sandbox import test_wire
 
     corpus = FOLDER / target
     corpus.mkdir(parents=True, exist_ok=True)
