@@ -100,7 +100,9 @@ def print_changes(changes: Sequence[Change], console: Console | None = None) -> 
             table.add_column(heading, justify="right" if heading in ("gradebook", "now") else "left")
         for change in changes:
             new = "needs review" if change.new is None else f"{change.new:g}"
-            table.add_row(Text(change.submission), f"{change.old:g}", new, "lowered" if change.lowers else "raised")
+            table.add_row(
+                Text(printable(change.submission)), f"{change.old:g}", new, "lowered" if change.lowers else "raised"
+            )
         console.print(table)
 
 

@@ -108,6 +108,7 @@ def test_a_check_never_pays_for_what_another_left_behind(grader, solution, exerc
     assert grade(grader, solution, exercise).score == 12
 
 
+@pytest.mark.slow
 def test_a_hanging_function_costs_its_own_points(solution, exercise):
     set_cell(solution, "decay_pull", "def decay_pull(*args, **kwargs):\n    while True:\n        pass")
     with Grader(limits=Limits(call=0.2)) as grader:
@@ -119,6 +120,7 @@ def test_a_hanging_function_costs_its_own_points(solution, exercise):
 # --- our own failures ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sandbox_that_dies_once_is_replaced(solution, exercise):
     with Grader() as grader:
         process = grader.sandbox._process

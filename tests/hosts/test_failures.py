@@ -194,6 +194,7 @@ def test_a_broken_check_leaves_the_score_empty(a_class, monkeypatch, tmp_path, g
     assert "ada/2-decay-groups needs review: The checks of optimizers/2-decay-groups are missing: " in log
 
 
+@pytest.mark.slow
 def test_a_locked_gradebook_changes_nothing(a_class, fake, monkeypatch):
     succeed(a_class)
     before = a_class.scores("ada")

@@ -226,6 +226,7 @@ def die_once(flag: str) -> int:
     return os.getpid()
 
 
+@pytest.mark.slow
 def test_a_lost_worker_costs_a_retry_and_no_result(tmp_path):
     items = [str(tmp_path / name) for name in "ab"]
     results = list(in_order(run_all(die_once, items, workers=2)))
@@ -236,6 +237,7 @@ def always_die(item: int) -> None:
     os._exit(1)
 
 
+@pytest.mark.slow
 def test_workers_that_always_die_end_the_run():
     with pytest.raises(LostWorkers, match="want of memory"):
         list(run_all(always_die, [1], workers=2))
@@ -279,6 +281,7 @@ def test_a_cluster_that_loses_a_worker_loses_no_result(cluster):
     assert len({process for _, process in results.values()}) >= 2
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_named():
     with pytest.raises(CourseError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(run_all(work_slowly, [1], dask="tcp://127.0.0.1:9"))

@@ -157,6 +157,7 @@ def test_only_numbers_become_curves(found, kept):
     json.dumps([asdict(shown) for shown in student._shown], allow_nan=False)
 
 
+@pytest.mark.slow
 def test_grading_keeps_the_curves_of_right_and_wrong_races(course, grader):
     exercise = course.assignment().exercises[RACE]
     found = {}

@@ -27,7 +27,7 @@ CANARY = "canary-5d41402a"
 NAMES = ["1-build-optimizers", "2-decay-groups", "3-learning-rate-groups", "4-three-way-race"]
 COURSE = Course(ROOT)
 PARAMETERS = [
-    pytest.param(attack, id=attack.title, marks=[pytest.mark.slow] if attack.topic == "limits" else [])
+    pytest.param(attack, id=attack.title, marks=[] if attack.topic == "scores" else [pytest.mark.slow])
     for _, attack in specimens.read_attacks(ATTACKS, COURSE)
 ]
 
