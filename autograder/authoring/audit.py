@@ -125,7 +125,7 @@ def print_audit(result: Audit, console: Console | None = None) -> None:
         "quick",
         "stub",
     ):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=heading == "exercise")
     for name in dict.fromkeys(str(verdict.case.exercise) for verdict in result.verdicts):
         own = [verdict for verdict in result.verdicts if str(verdict.case.exercise) == name]
         counts = []
