@@ -114,25 +114,19 @@ def audit(
 def print_audit(result: Audit, console: Console | None = None) -> None:
     """A row for each exercise, then what is wrong."""
     console = console or Console(soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in (
-        "exercise",
-        "checks",
-        "mistakes caught",
-        "variants at full marks",
-        "attacks held",
-        "reference",
-        "quick",
-        "stub",
-    ):
-        table.add_column(heading, justify="right", no_wrap=heading == "exercise")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("exercise", overflow="fold")
+    kinds = ("mistakes", "variants", "attacks", REFERENCE, QUICK, STUB)
+    for heading in ("checks", *kinds):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name in dict.fromkeys(str(verdict.case.exercise) for verdict in result.verdicts):
         own = [verdict for verdict in result.verdicts if str(verdict.case.exercise) == name]
         counts = []
-        for kind in ("mistakes", "variants", "attacks", REFERENCE, QUICK, STUB):
+        for kind in kinds:
             of_kind = [verdict for verdict in own if verdict.case.kind == kind]
-            counts.append(f"{sum(not verdict.problems for verdict in of_kind)} of {len(of_kind)}")
+            counts.append(f"{sum(not verdict.problems for verdict in of_kind)}/{len(of_kind)}")
         table.add_row(name, str(max(len(verdict.checks) for verdict in own)), *counts)
+    console.print("As they should be: mistakes caught, variants at full marks, attacks held, and so on.")
     console.print(table)
     for problem in result.problems:
         console.print(Text(f"✗ {problem}"))
