@@ -120,8 +120,8 @@ def autograde(
     from autograder.course import Course, CourseError
     from autograder.grading.batch import LostWorkers
     from autograder.hosts.nbgrader.whole_class import Class
+    from autograder.messages import printable
     from autograder.pages import terminal
-    from autograder.results import printable
     from autograder.sandbox.confinement import NoSandboxError
 
     try:
@@ -178,8 +178,8 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
     from autograder.course import Course, CourseError
     from autograder.hosts import lms
     from autograder.hosts.nbgrader.read_class import read_class
+    from autograder.messages import printable
     from autograder.pages import class_report
-    from autograder.results import printable
 
     try:
         found = Course.find(course)

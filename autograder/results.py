@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from autograder.messages import Message, places_of, say
+
 Status = Literal["passed", "failed", "error"]
 
 
@@ -21,11 +23,6 @@ def total(points: Iterable[float]) -> float:
     return round(math.fsum(points), 9)
 
 
-def printable(text: str) -> str:
-    """The text with a mark in place of what could command a terminal or is no text."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
 @dataclass(frozen=True)
 class CheckResult:
     """The outcome of one check."""
@@ -35,15 +32,15 @@ class CheckResult:
     name: str
     """The check's function in the lesson's checks."""
     sentence: str
-    """What a right answer does, in one line."""
+    """What a right answer does, in one line: a template without values."""
     status: Status
     """``error`` means that the check itself could not be made, which is never the student's fault."""
     points: float
     max_points: float
-    message: str = ""
-    """What was expected and what was found; empty when passed."""
+    message: Message | None = None
+    """What was expected and what was found; None when passed."""
     hint: str = ""
-    """Where to look; empty when passed."""
+    """Where to look, a template without values as the sentence is; empty when passed."""
     curves: list[Curve] = field(default_factory=list)
     """Loss curves that the student's function returned, to be drawn on the feedback page."""
     reference: list[Curve] = field(default_factory=list)
@@ -83,7 +80,14 @@ class Oddity:
     """What the cell is now, or how often it is there."""
 
     def __str__(self) -> str:
-        return ODDITIES[self.kind].format(cell=self.cell, found=self.found)
+        return str(self.message)
+
+    @property
+    def message(self) -> Message:
+        """What there is to say of it."""
+        values = {"cell": self.cell, "found": self.found}
+        places = places_of(ODDITIES[self.kind])
+        return say(ODDITIES[self.kind], **{name: values[name] for name in places})
 
 
 @dataclass(frozen=True)
@@ -127,14 +131,20 @@ class Grade:
         """The object that ``autograder grade --json`` prints: a view, which no program of ours reads back."""
         kept = {**encode(self), "reason": " ".join(self.remarks) or None, "score": self.score}
         kept["seconds"] = round(self.seconds, 3)
-        kept["checks"] = [{name: check[name] for name in _SHOWN_OF_A_CHECK} for check in kept["checks"]]
+        kept["checks"] = [
+            {
+                **{name: getattr(check, name) for name in _SHOWN_OF_A_CHECK},
+                "message": "" if check.message is None else str(check.message),
+            }
+            for check in self.checks
+        ]
         return {name: kept[name] for name in _SHOWN}
 
 
 _SHOWN = ("submission", "assignment", "exercise", "status", "reason", "score", "max_score", "seconds", "checks")
 _SHOWN_OF_A_CHECK = ("cell", "name", "status", "points", "max_points", "message", "hint")
 
-FORM = 1
+FORM = 2
 """The version of what ``encode`` makes. One of another version is not read: it is graded anew."""
 
 

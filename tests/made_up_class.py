@@ -14,6 +14,7 @@ from autograder.course import Course
 from autograder.grading.in_notebook import put_grade
 from autograder.grading.store import version_of
 from autograder.grading.submission import grade_id
+from autograder.messages import Message, quote, say
 from autograder.results import CheckResult, Grade
 
 ASSIGNMENT = "optimizers"
@@ -87,11 +88,11 @@ class MadeUpClass:
     def autograded(self, student: str, exercise: str) -> Path:
         return self.root / "autograded" / student / ASSIGNMENT / f"{exercise}.ipynb"
 
-    def grade(self, exercise: str, wrong: dict[str, str] | None = None, seconds: float = 0.5) -> Grade:
+    def grade(self, exercise: str, wrong: dict[str, str | Message] | None = None, seconds: float = 0.5) -> Grade:
         """A Grade with one check for each cell; a message for each function that is wrong."""
         checks = []
         for cell, points in self.exercises[exercise].points.items():
-            message = (wrong or {}).get(cell.removeprefix("test_"), "")
+            message = (wrong or {}).get(cell.removeprefix("test_"))
             checks.append(
                 CheckResult(
                     cell=cell,
@@ -100,7 +101,7 @@ class MadeUpClass:
                     status="failed" if message else "passed",
                     points=0.0 if message else points,
                     max_points=points,
-                    message=message,
+                    message=say("{text}", text=quote(message)) if isinstance(message, str) else message,
                 )
             )
         most, version = self.exercises[exercise].max_score, version_of(self.exercises[exercise])

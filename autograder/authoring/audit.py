@@ -72,7 +72,7 @@ def _attack_problems(attack: Attack, exercise: Exercise, graded: Graded) -> Iter
         yield f"it needs review: {graded.grade.reason}"
     elif score > honest:
         yield f"it earns {score:g}, and {honest:g} without the attack"
-    told = f"{graded.outputs!r} {[check.message for check in graded.grade.checks]!r}"
+    told = f"{graded.outputs!r} {[str(check.message) for check in graded.grade.checks]!r}"
     lines = {line.strip() for line in _hidden(exercise).splitlines() if len(line.strip()) > 40}
     for line in sorted(lines):
         if repr(line)[1:-1] in told:
@@ -151,7 +151,7 @@ def _solution(source: Path) -> str:
 
 def _leaks(grade: Grade, exercise: Exercise, own_code: str) -> list[str]:
     """Lines of the checks or of the solution that stand in a message and are not the student's own."""
-    told = {line.strip() for check in grade.checks for line in check.message.splitlines()}
+    told = {line.strip() for check in grade.checks for line in str(check.message or "").splitlines()}
     own = {line.strip() for line in own_code.splitlines()}
     secrets = {"the checks": _hidden(exercise)}
     secrets["the solution"] = _solution(exercise.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -17,6 +17,8 @@ class Opaque:
     """A result that is neither data nor a torch object that graders understand."""
 
     type_name: str
+    lacks: Literal["", "values", "sense"] = ""
+    """What is missing of a torch object: ``values`` that came along, or ``sense``."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def rebuild(value: wire.Value, sent: list[object]) -> Any:
         return value
     if isinstance(value, wire.Known):
         found = _find(value, sent)
-        return Opaque("a reference to nothing") if found is None else found
+        return Opaque("reference", "sense") if found is None else found
     if isinstance(value, wire.Items):
         items = [rebuild(item, sent) for item in value.items]
         return tuple(items) if value.kind == "tuple" else items
@@ -156,10 +158,10 @@ def _rebuild_tensor(value: wire.Tensor) -> Any:
     if dtype is None or len(value.shape) > 8 or not all(0 <= size <= wire.MAX_FRAME for size in value.shape):
         return Opaque(value.type_name)
     if value.data is None:
-        return Opaque(f"{value.type_name} that is too large or has no values")
+        return Opaque(value.type_name, "values")
     count = math.prod(value.shape)
     if count * dtype.itemsize != len(value.data) or math.prod(max(size, 1) for size in value.shape) > wire.MAX_FRAME:
-        return Opaque(f"{value.type_name} whose size does not match its shape")
+        return Opaque(value.type_name, "sense")
     raw = torch.uint8 if dtype is torch.bool else dtype  # a bool whose byte is neither 0 nor 1 is no bool
     tensor = torch.frombuffer(bytearray(value.data), dtype=raw) if count else torch.empty(0, dtype=raw)
     tensor = tensor.to(dtype).reshape(value.shape)

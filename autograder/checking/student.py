@@ -17,6 +17,7 @@ import cloudpickle
 import torch
 
 from autograder.checking.descriptions import AxesDescription, ModuleDescription, rebuild
+from autograder.messages import Message, quote, say
 from autograder.results import Curve
 from autograder.sandbox import wire
 from autograder.sandbox.loaded import Fork, StudentFault
@@ -28,7 +29,7 @@ __all__ = ["NewAxes", "Shown", "Student", "StudentFault", "StudentRaised", "look
 class StudentRaised(StudentFault):
     """A function raised an exception."""
 
-    def __init__(self, sentence: str, name: str, message: str) -> None:
+    def __init__(self, sentence: Message, name: str, message: str) -> None:
         super().__init__(sentence)
         self.name = name
         """Class of the exception, for example ``ValueError``."""
@@ -81,7 +82,7 @@ class Student:
             try:
                 return rebuild(answer.value, self._sent)
             except (RecursionError, ValueError, TypeError, OverflowError, RuntimeError):  # no honest Guest says this
-                raise StudentFault(f"{function} sent something that is not a result.") from None
+                raise StudentFault(say("{function} sent something that is not a result.", function=function)) from None
         sentence = self._explain(function, args, kwargs, answer)
         if isinstance(answer, wire.Raised):
             raise StudentRaised(sentence, answer.name, answer.message)
@@ -89,33 +90,65 @@ class Student:
 
     def _explain(
         self, function: str, args: tuple, kwargs: dict[str, object], answer: wire.Raised | wire.Uncallable
-    ) -> str:
+    ) -> Message:
         if isinstance(answer, wire.Uncallable):
-            if answer.reason == "undefined":
-                return f"{function} is not defined. {self._why_undefined(function)}"
-            if answer.reason == "not callable":
-                return f"{function} is not a function: the notebook binds this name to a value of type {answer.detail}."
-            wanted = ", ".join(["…"] * len(args) + [f"{name}=…" for name in kwargs])
-            return f"{function} can't be called as {function}({wanted}): it is defined as {function}{answer.detail}."
-        if answer.name == "NotImplementedError" and not answer.message:  # torch raises it too, with a message
-            return f"{function} is not written yet: it raises NotImplementedError."
-        if answer.name == "autograder.sandbox.guest.kernel.TimeLimit":
-            text = f"{function} was {answer.message}, without returning."
+            return self._explain_uncallable(function, args, kwargs, answer)
+        name, said = answer.name, answer.message
+        if name == "NotImplementedError" and not said:  # torch raises it too, with a message
+            return say("{function} is not written yet: it raises NotImplementedError.", function=function)
+        if name == "autograder.sandbox.guest.kernel.TimeLimit":
+            text = say(
+                "{function} was stopped after {seconds:g} seconds of computing, without returning.",
+                function=function,
+                seconds=self._fork.guest.limits.call if self._seconds is None else self._seconds,
+            )
+        elif said:
+            text = say("{function} raised {error}: {text}", function=function, error=name, text=quote(said))
         else:
-            text = f"{function} raised {answer.name}" + (f": {answer.message}" if answer.message else "")
-        return f"{text}\n{answer.traceback}" if answer.traceback else text
+            text = say("{function} raised {error}", function=function, error=name)
+        return say("{problem}\n{lines}", problem=text, lines=quote(answer.traceback)) if answer.traceback else text
 
-    def _why_undefined(self, function: str) -> str:
+    def _explain_uncallable(
+        self, function: str, args: tuple, kwargs: dict[str, object], answer: wire.Uncallable
+    ) -> Message:
+        if answer.reason == "undefined":
+            return self._explain_undefined(function)
+        if answer.reason == "not callable":
+            return say(
+                "{function} is not a function: the notebook binds this name to a value of type {type}.",
+                function=function,
+                type=answer.detail,
+            )
+        return say(
+            "{function} can't be called as {call}: it is defined as {definition}.",
+            function=function,
+            call=f"{function}({', '.join(['…'] * len(args) + [f'{name}=…' for name in kwargs])})",
+            definition=quote(function + answer.detail),
+        )
+
+    def _explain_undefined(self, function: str) -> Message:
         guest = self._fork.guest
         labels = [cell.label for cell in guest.cells]
         if function not in labels:
-            return "Its cell is missing: take it from the released notebook."
-        errors = [output for output in guest.outputs[labels.index(function)] if isinstance(output, wire.Error)]
-        if errors and errors[0].name == "Stopped":
-            return f"Its cell did not come to its end. {errors[0].message}"
+            return say(
+                "{function} is not defined. Its cell is missing: take it from the released notebook.", function=function
+            )
+        place = labels.index(function)
+        errors = [output for output in guest.outputs[place] if isinstance(output, wire.Error)]
+        if place in guest.faults:
+            return say(
+                "{function} is not defined. Its cell did not come to its end. {reason}",
+                function=function,
+                reason=guest.faults[place],
+            )
         if errors:
-            return f"Its cell stopped with {errors[0].name}: {errors[0].message}"
-        return "Its cell ran, but defines nothing of this name."
+            return say(
+                "{function} is not defined. Its cell stopped with {error}: {text}",
+                function=function,
+                error=errors[0].name,
+                text=quote(errors[0].message),
+            )
+        return say("{function} is not defined. Its cell ran, but defines nothing of this name.", function=function)
 
 
 def look_at(student: Student, sent: object) -> Any:
@@ -125,7 +158,7 @@ def look_at(student: Student, sent: object) -> Any:
     found = rebuild(answer.value, student._sent) if isinstance(answer, wire.Returned) else None
     for kind, description in ((torch.nn.Module, ModuleDescription), (NewAxes, AxesDescription)):
         if isinstance(sent, kind) and not isinstance(found, description):  # no honest Guest says this
-            raise StudentFault("The notebook sent something that is not a result.")
+            raise StudentFault(say("The notebook sent something that is not a result."))
     return found
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from autograder.checking.descriptions import ModuleDescription
 from autograder.checking.student import Student, look_at
 from autograder.checking.words import names
+from autograder.messages import Code, Value, say
 
 
 def expect_unchanged(
@@ -33,11 +34,13 @@ def expect_unchanged(
     own = model.state_dict(keep_vars=True) if buffers else dict(model.named_parameters(remove_duplicate=False))
     found = {**now.parameters, **now.buffers} if buffers else now.parameters
     other = [name for name, tensor in own.items() if identity and now.identities.get(name) is not tensor]
-    assert not other, f"expected the model to stay as it was, found other parameters in it: {names(other)}"
+    assert not other, say(
+        "expected the model to stay as it was, found other parameters in it: {names}", names=names(other)
+    )
     changed = [name for name, tensor in own.items() if not is_equal(found.get(name), tensor, dtypes)]
-    assert not changed, f"expected the model to stay as it was, found changed: {names(changed)}"
+    assert not changed, say("expected the model to stay as it was, found changed: {names}", names=names(changed))
     freed = [name for name, tensor in own.items() if found[name].requires_grad is not tensor.requires_grad]
-    assert not freed, f"expected requires_grad to stay as it was, found changed: {names(freed)}"
+    assert not freed, say("expected requires_grad to stay as it was, found changed: {names}", names=names(freed))
     if mode or parts:
         expect_same_mode(student, model, now, lambda part: not parts)
 
@@ -50,12 +53,13 @@ def expect_same_mode(
     Parts are looked at where it is still the model itself. Raises as ``expect_unchanged`` does.
     """
     parts = {name: part for name, part in model.named_modules() if name and not free(name)}
-    modes = {"the model": (model.training, found.training)}
+    modes: list[tuple[Value, bool, bool]] = [(say("the model"), model.training, found.training)]
     if found.same_as is model:
-        modes |= {name: (part.training, look_at(student, part).training) for name, part in parts.items()}
-    for was, before, after in ((True, "training", "evaluation"), (False, "evaluation", "training")):
-        wrong = [name for name, (mode, now) in modes.items() if mode is was and now is not was]
-        assert not wrong, f"expected {before} mode as before, found {after} mode: {names(wrong)}"
+        modes += [(Code(name), part.training, look_at(student, part).training) for name, part in parts.items()]
+    stopped = [name for name, was, now in modes if was and not now]
+    started = [name for name, was, now in modes if now and not was]
+    assert not stopped, say("expected training mode as before, found evaluation mode: {names}", names=names(stopped))
+    assert not started, say("expected evaluation mode as before, found training mode: {names}", names=names(started))
 
 
 def is_equal(found: object, wanted: torch.Tensor, dtypes: bool = True) -> bool:

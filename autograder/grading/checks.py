@@ -13,7 +13,8 @@ import pytest
 
 from autograder.checking.student import Shown, Student
 from autograder.grading.ladder import Ladder
-from autograder.results import CheckResult, Status, printable
+from autograder.messages import Message, message_of, quote, say
+from autograder.results import CheckResult, Status
 from autograder.sandbox.loaded import Guest, StudentFault
 from autograder.sandbox.process import SandboxError
 
@@ -80,13 +81,11 @@ def _forget_what_changed(folder: Path) -> None:
         _imported[folder.parts[-2:]] = now
 
 
-MAX_MESSAGE = 8000
-
-
-def _say(error: BaseException, status: Status) -> str:
-    """What a check has against a submission, fit to be shown on a page and on a terminal."""
-    text = str(error) if status == "failed" else f"{type(error).__name__}: {error}"
-    return printable(text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " [cut here]")
+def _say(error: BaseException, status: Status) -> Message:
+    """What a check has against a submission, or what is wrong with the check itself."""
+    if status == "failed":
+        return message_of(error)
+    return say("{error}: {text}", error=type(error).__name__, text=quote(str(error)))
 
 
 def _mark(item: pytest.Item) -> dict[str, Any]:
@@ -171,7 +170,7 @@ class _Session:
                 status=status,
                 points=mark["points"] if status == "passed" else 0.0,
                 max_points=mark["points"],
-                message="" if error is None else _say(error, status),
+                message=None if error is None else _say(error, status),
                 hint=mark["hint"] if status == "failed" else "",
                 curves=shown.curves,
                 reference=shown.reference,

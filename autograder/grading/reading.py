@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.results import printable
+from autograder.messages import printable
 
 MAX_BYTES = 20 * 2**20
 MAX_CODE_BYTES = 8 * 2**20

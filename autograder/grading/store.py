@@ -48,7 +48,10 @@ def version_of(exercise: Exercise) -> str:
     return exercise_key(exercise, unsafe=False).hex()[:10]
 
 
-_DECIDING = ("__init__.py", "course.py", "results.py", "sandbox/**/*.py", "checking/**/*.py", "grading/**/*.py")
+_DECIDING = (
+    *("__init__.py", "course.py", "results.py", "messages.py"),
+    *("sandbox/**/*.py", "checking/**/*.py", "grading/**/*.py"),
+)
 
 
 @functools.cache

@@ -22,7 +22,8 @@ from autograder.grading import reading
 from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission, belongs_to
 from autograder.hosts.gradescope import NOT_GRADED, VISIBILITIES
-from autograder.results import CheckResult, Grade, printable
+from autograder.messages import printable
+from autograder.results import CheckResult, Grade
 from autograder.sandbox.confinement import NoSandboxError
 
 
@@ -124,7 +125,7 @@ def _check(check: CheckResult, test: dict[str, Any], is_final: bool) -> dict[str
     if is_final:
         test |= {"score": check.points, "max_score": check.max_points}
     if check.message:
-        test["output"] = printable(check.message + (f"\nHint: {check.hint}" if check.hint else ""))
+        test["output"] = printable(f"{check.message}\nHint: {check.hint}" if check.hint else str(check.message))
         test["output_format"] = "text"
     return test
 

@@ -5,7 +5,6 @@ The page is one file that needs no network. What comes from students is text the
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,14 +12,14 @@ from pathlib import Path
 from statistics import mean, median
 
 import matplotlib
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from autograder.messages import kind_of, printable
 from autograder.pages.class_results import ClassResults, StudentResult
-from autograder.pages.feedback import AS_ABOVE, without_repeats
+from autograder.pages.feedback import without_repeats
 from autograder.pages.figures import BLUE, PALE, STYLE, Curves, address, class_race
-from autograder.results import printable
 
 MISCONCEPTIONS = 15
 """How many are listed for a class; the rest are only counted."""
@@ -100,27 +99,22 @@ def check_rates(results: ClassResults) -> dict[str, list[CheckRate]]:
 def misconceptions(results: ClassResults) -> list[Misconception]:
     """What students got wrong, the most common first: failed checks with the same sentence and kind of message.
 
-    Messages are of one kind when they differ in numbers alone. One that a student got several times for the same
-    function counts once, at the first check.
+    Messages are of one kind when their templates and the names in them are the same, whatever the numbers and the
+    student's own words. One that a student got several times for the same function counts once, at the first check.
     """
-    found: dict[tuple[str, ...], Misconception] = {}
+    found: dict[tuple, Misconception] = {}
     for student, grade in results.grades():
-        for check in without_repeats([check for check in grade.checks if check.status == "failed"]):
-            if check.message == AS_ABOVE:
+        failed = [check for check in grade.checks if check.status == "failed" and check.message is not None]
+        for shown in without_repeats(failed):
+            check = shown.check
+            if shown.is_repeated or check.message is None:
                 continue
-            key = (grade.exercise or "", check.cell, check.sentence, message_pattern(check.message))
-            kind = found.setdefault(key, Misconception(key[0], check.cell.removeprefix("test_"), check.sentence))
+            exercise = grade.exercise or ""
+            key = (exercise, check.cell, check.sentence, kind_of(check.message))
+            kind = found.setdefault(key, Misconception(exercise, check.cell.removeprefix("test_"), check.sentence))
             kind.students.append(student)
-            kind.messages[check.message] += 1
+            kind.messages[str(check.message)] += 1
     return sorted(found.values(), key=lambda kind: -len(kind.students))
-
-
-_NUMBER = re.compile(r"(?<![\w.])[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?(?!\w)", re.IGNORECASE)
-
-
-def message_pattern(message: str) -> str:
-    """The message without its numbers, of which a class would have too many kinds."""
-    return _NUMBER.sub("#", " ".join(message.split()))
 
 
 def timings(results: ClassResults) -> list[Timing]:
@@ -206,6 +200,7 @@ def render(results: ClassResults) -> str:
     template = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,

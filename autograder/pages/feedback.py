@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
-from jinja2 import Environment
+from jinja2 import Environment, StrictUndefined
 
 from autograder.results import CheckResult, total
 
 AS_ABOVE = "as above"
+"""In place of a message that an earlier check of the same cell has given."""
 MARKS = {"passed": "✓", "failed": "✗", "error": "?"}
 WORDS = {"passed": "passed", "failed": "not passed", "error": "could not be checked"}
 
-_HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
+_HTML = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <table style="border-collapse: collapse; width: 100%; max-width: 52em; font-size: 14px; line-height: 1.4; \
 text-align: left;" aria-label="Checks of {{ cell }}">
 <caption style="caption-side: top; text-align: left; font-weight: bold; padding: 6px 0; color: inherit;">
 {{ function }}: {{ "%g" | format(points) }} of {{ "%g" | format(max_points) }} points</caption>
-{% for check in checks %}
+{% for shown in checks %}
+{% set check = shown.check %}
 <tr style="border-top: 1px solid #ccc; vertical-align: top; background: none;">
 <td style="padding: 6px 8px; width: 1.4em; text-align: center; font-weight: bold; color: {{ colors[check.status] }};">\
 <span role="img" aria-label="{{ words[check.status] }}">{{ marks[check.status] }}</span></td>
 <td style="padding: 6px 8px; text-align: left; white-space: normal;">{{ check.sentence }}
-{% if check.message %}
+{% if shown.text %}
 <div style="white-space: pre-wrap; overflow-wrap: anywhere; font-family: monospace; font-size: 13px; \
-margin-top: 4px;">{{ check.message }}</div>
+margin-top: 4px;">{{ shown.text }}</div>
 {% endif %}
-{% if check.hint %}
-<div style="margin-top: 4px;"><b>Hint:</b> {{ check.hint }}</div>
+{% if shown.hint %}
+<div style="margin-top: 4px;"><b>Hint:</b> {{ shown.hint }}</div>
 {% endif %}
 </td>
 <td style="padding: 6px 8px; white-space: nowrap; text-align: right;">\
@@ -38,23 +40,42 @@ margin-top: 4px;">{{ check.message }}</div>
 </table>
 """)
 
-_NOTICE = Environment(autoescape=True).from_string(
+_NOTICE = Environment(autoescape=True, undefined=StrictUndefined).from_string(
     '<p style="border-left: 4px solid #b35c00; padding: 4px 10px; margin: 0;"><b>{{ title }}</b> {{ text }}</p>'
 )
 
 _COLORS = {"passed": "#1a7f37", "failed": "#c62828", "error": "#b35c00"}
 
 
-def without_repeats(checks: Sequence[CheckResult]) -> list[CheckResult]:
-    """The checks, with AS_ABOVE in place of a message that an earlier one of the same cell has given."""
-    told: set[tuple[str, str]] = set()
+@dataclass(frozen=True)
+class ShownCheck:
+    """A check as it is shown below others."""
+
+    check: CheckResult
+    is_repeated: bool
+    """Whether an earlier check of the same cell has given its message."""
+
+    @property
+    def text(self) -> str:
+        """What the check has to say."""
+        if self.check.message is None:
+            return ""
+        return AS_ABOVE if self.is_repeated else str(self.check.message)
+
+    @property
+    def hint(self) -> str:
+        """Where to look, where something new is said."""
+        return "" if self.is_repeated else self.check.hint
+
+
+def without_repeats(checks: Sequence[CheckResult]) -> list[ShownCheck]:
+    """The checks as they are shown, each message once for a cell."""
+    told: list[tuple[str, object]] = []
     shown = []
     for check in checks:
         key = (check.cell, check.message)
-        if check.message and key in told:
-            check = replace(check, message=AS_ABOVE, hint="")
-        told.add(key)
-        shown.append(check)
+        shown.append(ShownCheck(check, check.message is not None and key in told))
+        told.append(key)
     return shown
 
 
@@ -76,11 +97,12 @@ def text(cell: str, checks: Sequence[CheckResult]) -> str:
     """The checks of one test cell as plain text, four lines at most for each."""
     points, most = total(check.points for check in checks), total(check.max_points for check in checks)
     lines = [f"{cell.removeprefix('test_')}: {points:g} of {most:g} points"]
-    for check in without_repeats(checks):
+    for shown in without_repeats(checks):
+        check = shown.check
         lines.append(f"{MARKS[check.status]} {check.sentence}  {check.points:g} / {check.max_points:g}")
-        lines += [f"  {line}" for line in check.message.splitlines()]
-        if check.hint:
-            lines.append(f"  Hint: {check.hint}")
+        lines += [f"  {line}" for line in shown.text.splitlines()]
+        if shown.hint:
+            lines.append(f"  Hint: {shown.hint}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from nbformat import NotebookNode
 
@@ -21,8 +21,9 @@ from autograder.course import Exercise
 from autograder.grading.in_notebook import grade_in
 from autograder.grading.submission import grade_id
 from autograder.pages import feedback, figures
+from autograder.pages.feedback import ShownCheck
 from autograder.pages.harmless import CODE_STYLE, code, markdown, plain
-from autograder.results import CheckResult, Grade, total
+from autograder.results import Grade, total
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Part:
     points: float | None = None
     """The gradebook's; None while they are open, and for cells without points."""
     max_points: float | None = None
-    checks: list[CheckResult] = field(default_factory=list)
+    checks: list[ShownCheck] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     """What stands above the checks, or instead of them."""
     comment: str = ""
@@ -56,19 +57,18 @@ class Part:
     @property
     def passed(self) -> int:
         """How many checks passed."""
-        return sum(check.status == "passed" for check in self.checks)
+        return sum(shown.check.status == "passed" for shown in self.checks)
 
     @property
     def checks_points(self) -> float:
         """What the checks add up to; the instructor may have given other points by hand."""
-        return total(check.points for check in self.checks)
+        return total(shown.check.points for shown in self.checks)
 
     @property
     def races(self) -> list[Race]:
         """The curves that checks have kept."""
-        return [
-            Race(dict(check.curves), dict(check.reference)) for check in self.checks if check.curves and check.reference
-        ]
+        checks = [shown.check for shown in self.checks]
+        return [Race(dict(check.curves), dict(check.reference)) for check in checks if check.curves and check.reference]
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ def render(nb: NotebookNode, exercise: Exercise, names: Mapping[str, Any]) -> st
         parts=parts,
         graded=graded,
         lost=[
-            (part, check)
+            (part, shown)
             for part in graded
-            for check in part.checks
-            if check.status == "failed" and check.message != feedback.AS_ABOVE
+            for shown in part.checks
+            if shown.check.status == "failed" and not shown.is_repeated
         ],
         score=max(0.0, names["score"]),
         max_score=names["max_score"],
@@ -115,7 +115,6 @@ def render(nb: NotebookNode, exercise: Exercise, names: Mapping[str, Any]) -> st
         submitted=names.get("timestamp"),
         is_settled=all(part.points is not None for part in graded if part.kind == "checks"),
         open_points=sum(part.max_points or 0.0 for part in graded if part.points is None),
-        as_above=feedback.AS_ABOVE,
         marks=feedback.MARKS,
         words=feedback.WORDS,
         code_style=Markup(CODE_STYLE),
@@ -183,6 +182,7 @@ def _template() -> Any:
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: plain(value) if type(value) is str else value,

@@ -20,8 +20,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from autograder.pages.feedback import without_repeats
-from autograder.results import Grade, printable
+from autograder.messages import printable
+from autograder.pages.feedback import AS_ABOVE, without_repeats
+from autograder.results import Grade
 
 Item = TypeVar("Item")
 
@@ -156,11 +157,11 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None, reason
         console.print(Text(printable(name), style="bold"))
         if grade.remarks:
             console.print(Text(printable(f"  {' '.join(grade.remarks)}")))
-        for check in lost:
-            points = f"-{check.max_points - check.points:g}"
-            as_above = "  (as above)" if check.message == "as above" else ""
-            console.print(Text(f"  {points:>5}  {check.sentence}{as_above}"))
-            for line in check.message.splitlines() if not as_above else []:
+        for shown in lost:
+            points = f"-{shown.check.max_points - shown.check.points:g}"
+            as_above = f"  ({AS_ABOVE})" if shown.is_repeated else ""
+            console.print(Text(f"  {points:>5}  {shown.check.sentence}{as_above}"))
+            for line in shown.text.splitlines() if not as_above else []:
                 console.print(Text(f"         {line}", style="dim"))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from autograder.messages import Code, Message, Value, say
 from autograder.sandbox import wire
 from autograder.sandbox.process import Sandbox, SandboxError
 
@@ -30,7 +31,7 @@ _TOO_MUCH = wire.Stream("stderr", "[not shown: this notebook displays too much]\
 
 
 class StudentFault(Exception):
-    """The submission ended its process, hung or sent nonsense. The message is a sentence for the student."""
+    """The submission ended its process, hung or sent nonsense. Raised with a Message for the student."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Guest:
     limits: Limits
     _started: float = field(default_factory=time.monotonic)
     _outputs: list[list[wire.Output]] = field(default_factory=list)
-    _faults: dict[int, str] = field(default_factory=dict)
+    faults: dict[int, Message] = field(default_factory=dict)
+    """Why cells did not come to their ends: those that ended or hung the process."""
     _loaded: bool = False
     _pid: int | None = None
     _channel: socket.socket | None = None
@@ -99,12 +101,6 @@ class Guest:
         left = self._started + self.limits.submission - time.monotonic()
         return max(0.01, min(seconds, left))
 
-    def why_late(self, seconds: float) -> str:
-        """Why something was stopped for which we would have waited so long."""
-        if not self.is_out_of_time:
-            return f"was stopped, because it was still running after {seconds:g} seconds."
-        return f"was stopped, because the whole notebook has taken more than {self.limits.submission:g} seconds."
-
     def begin(self) -> None:
         """Start to run the cells."""
         self.end()
@@ -112,7 +108,7 @@ class Guest:
         self._outputs, self._loaded = [], False
         try:
             self._channel.settimeout(FORK_SECONDS)
-            wire.send(self._channel, wire.Load(self.cells, list(self._faults), self.files, self.limits.cell))
+            wire.send(self._channel, wire.Load(self.cells, list(self.faults), self.files, self.limits.cell))
         except wire.WireError as error:
             raise SandboxError(f"the notebook could not be sent: {error}") from error
 
@@ -121,11 +117,16 @@ class Guest:
         while not self._loaded:
             if self.is_out_of_time:
                 self._outputs += [[] for _ in self.cells[len(self._outputs) :]]
-                raise StudentFault(f"The notebook {self.why_late(0)}")
-            if len(self._faults) > MAX_RESTARTS:
-                stopped: dict[int, list[wire.Output]] = {i: [_stopped(fault)] for i, fault in self._faults.items()}
+                raise StudentFault(
+                    say(
+                        "The notebook was stopped, because it has taken more than {seconds:g} seconds.",
+                        seconds=self.limits.submission,
+                    )
+                )
+            if len(self.faults) > MAX_RESTARTS:
+                stopped: dict[int, list[wire.Output]] = {i: [_stopped(fault)] for i, fault in self.faults.items()}
                 self._outputs = [stopped.get(index, []) for index in range(len(self.cells))]
-                raise StudentFault("Too many cells of this notebook end or hang the Python process.")
+                raise StudentFault(say("Too many cells of this notebook end or hang the Python process."))
             if self._channel is None:
                 self.begin()
             self._loaded = self._receive_outputs()
@@ -138,11 +139,11 @@ class Guest:
             try:
                 done = wire.receive(self._channel, _cell_done, self.at_most(self.limits.wall(self.limits.cell)))
             except wire.WireError as error:
-                self._faults[index] = self._explain(error, self.limits.cell)
+                self.faults[index] = self._explain(error, self.limits.cell)
                 return False
             shown += len(_encoder.encode(done.outputs))
             outputs: list[wire.Output] = done.outputs if shown <= MAX_SHOWN else [_TOO_MUCH]
-            self._outputs.append([_stopped(self._faults[index])] if index in self._faults else outputs)
+            self._outputs.append([_stopped(self.faults[index])] if index in self.faults else outputs)
         return True
 
     def end(self) -> int | None:
@@ -181,27 +182,33 @@ class Guest:
                     channel.close()
                     self.end()
                     if attempt:
-                        raise StudentFault("The notebook's process stopped answering.") from error
+                        raise StudentFault(say("The notebook's process stopped answering.")) from error
         raise AssertionError("not reached")
 
-    def _explain(self, error: wire.WireError, seconds: float) -> str:
+    def _explain(self, error: wire.WireError, seconds: float) -> Message:
+        status = self.end()
+        if isinstance(error, wire.Late) and self.is_out_of_time:
+            return say(
+                "It was stopped, because the whole notebook has taken more than {seconds:g} seconds.",
+                seconds=self.limits.submission,
+            )
         if isinstance(error, wire.Late):
-            self.end()
-            return "It " + self.why_late(self.limits.wall(seconds))
-        if isinstance(error, wire.Closed):
-            status = self.end()
-            if status is None or status == 0:
-                return "It ended the Python process."
-            if status < 0:
-                names = [f" ({known.name})" for known in signal.Signals if known == -status]  # not all have one
-                return f"It ended the Python process with signal {-status}{''.join(names)}."
-            return f"It ended the Python process with exit code {status}."
-        self.end()
-        return "It interfered with the grader's connection."
+            return say(
+                "It was stopped, because it was still running after {seconds:g} seconds.",
+                seconds=self.limits.wall(seconds),
+            )
+        if not isinstance(error, wire.Closed):
+            return say("It interfered with the grader's connection.")
+        if status is None or status == 0:
+            return say("It ended the Python process.")
+        if status < 0:
+            names = [f" ({known.name})" for known in signal.Signals if known == -status]  # not all have one
+            return say("It ended the Python process with signal {signal}.", signal=f"{-status}{''.join(names)}")
+        return say("It ended the Python process with exit code {status}.", status=status)
 
 
-def _stopped(fault: str) -> wire.Error:
-    return wire.Error("Stopped", fault, [f"Stopped: {fault}"])
+def _stopped(fault: Message) -> wire.Error:
+    return wire.Error("Stopped", str(fault), [f"Stopped: {fault}"])
 
 
 @dataclass
@@ -215,13 +222,13 @@ class Fork:
     def call(self, function: str, arguments: bytes, seconds: float | None = None) -> wire.FromCall:
         """Call a function of the notebook with pickled ``(args, kwargs)``. Raises StudentFault when no answer comes."""
         seconds = self.guest.limits.call if seconds is None else seconds
-        return self._ask(wire.Call(function, arguments, seconds), function, seconds)
+        return self._ask(wire.Call(function, arguments, seconds), seconds, Code(function))
 
     def look(self, index: int) -> wire.FromCall:
         """Describe an object that an earlier call was given, as it is now."""
-        return self._ask(wire.Look(index), "The notebook", self.guest.limits.call)
+        return self._ask(wire.Look(index), self.guest.limits.call, say("The notebook"))
 
-    def _ask(self, message: wire.Call | wire.Look, who: str, seconds: float) -> wire.FromCall:
+    def _ask(self, message: wire.Call | wire.Look, seconds: float, who: Value) -> wire.FromCall:
         if not self._greeted:
             self._greet()
         wall = self.guest.limits.wall(seconds)
@@ -230,12 +237,23 @@ class Fork:
             wire.send(self._channel, message)
             return wire.receive(self._channel, _from_call, self.guest.at_most(wall))
         except wire.Late:
-            raise StudentFault(f"{who} {self.guest.why_late(wall)}") from None
+            raise StudentFault(self._explain_late(who, wall)) from None
         except wire.Closed:
             self.guest.sandbox.confirm()
-            raise StudentFault(f"{who} ended the Python process instead of returning.") from None
+            raise StudentFault(say("{who} ended the Python process instead of returning.", who=who)) from None
         except wire.WireError:
-            raise StudentFault(f"{who} sent something that is too large or not a result.") from None
+            raise StudentFault(say("{who} sent something that is too large or not a result.", who=who)) from None
+
+    def _explain_late(self, who: Value, seconds: float) -> Message:
+        if not self.guest.is_out_of_time:
+            return say(
+                "{who} was stopped, because it was still running after {seconds:g} seconds.", who=who, seconds=seconds
+            )
+        return say(
+            "{who} was stopped, because the whole notebook has taken more than {seconds:g} seconds.",
+            who=who,
+            seconds=self.guest.limits.submission,
+        )
 
     def _greet(self) -> None:
         """Wait until the fork lives; when the Guest cannot fork any more, load it again, once."""
@@ -245,7 +263,7 @@ class Fork:
             except wire.WireError as error:
                 if attempt or self.guest.is_out_of_time:
                     self.guest.sandbox.confirm()
-                    raise StudentFault("The notebook's process stopped answering.") from error
+                    raise StudentFault(say("The notebook's process stopped answering.")) from error
                 self.guest.end()
                 self._channel.close()
                 self._channel = self.guest.fork()._channel

@@ -16,6 +16,7 @@ from autograder.checking.descriptions import (
     is_tensor,
 )
 from autograder.checking.student import NewAxes
+from autograder.messages import say
 
 VALUES = [
     (None, "None"),
@@ -47,12 +48,12 @@ VALUES = [
     (torch.nn.Parameter(torch.ones(2, 3)), "a Parameter of shape (2, 3)"),
     (torch.nn.Parameter(torch.ones(1, device="meta")), "a Parameter of shape (1,)"),
     (torch.ones(10**6, 10**6, device="meta"), "a tensor of shape (1000000, 1000000)"),
-    (torch.nn.UninitializedParameter(), "a Parameter"),
+    (torch.nn.UninitializedParameter(), "a Parameter without values"),
     (torch.nn.Linear(1, 1), "a module of class Linear"),
     (ModuleDescription("torch.nn.modules.linear.Linear", None, True, {}, {}, {}, {}, {}), "a module of class Linear"),
     (
-        ModuleDescription("Linear, which is not torch.nn.Linear", None, True, {}, {}, {}, {}, {}),
-        "a module of class Linear, which is not torch.nn.Linear",
+        ModuleDescription("Linear (≠ torch.nn.Linear)", None, True, {}, {}, {}, {}, {}),
+        "a module of class Linear (≠ torch.nn.Linear)",
     ),
     (AxesDescription(None, [], "", "", "", "linear", "linear", None), "matplotlib Axes"),
     (OptimizerDescription("torch.optim.sgd.SGD", []), "an optimizer of class SGD"),
@@ -62,10 +63,15 @@ VALUES = [
 ]
 
 
+def text(value):
+    """What stands in a place of a message."""
+    return str(say("{value}", value=value))
+
+
 @pytest.mark.parametrize(("value", "told"), VALUES, ids=[told for _, told in VALUES])
 def test_every_value_is_told_in_a_few_words(value, told):
-    assert words.tell(value) == told
-    assert words.tell_kind(value).endswith(told)
+    assert text(words.tell(value)) == told
+    assert text(words.tell_kind(value)).endswith(told)
     if not isinstance(value, torch.nn.UninitializedParameter):  # only a lazy layer of ours has one
         assert not expect.same(value, 17.5)
     with pytest.raises(AssertionError, match="expected f to return an optimizer"):
@@ -78,13 +84,13 @@ def test_a_value_without_end_is_told():
         deep = (deep,)
     for _ in range(30):
         wide = (wide, wide, wide, wide)
-    assert words.tell(deep) == "((a tuple of 1 item,),)"
-    assert len(words.tell(wide)) < 500
-    assert words.tell(-(10**5000)) == words.tell_kind(10**5000) == "an int beyond 64 bits"
+    assert text(words.tell(deep)) == "((a tuple of 1 item,),)"
+    assert len(text(words.tell(wide))) < 500
+    assert text(words.tell(-(10**5000))) == text(words.tell_kind(10**5000)) == "an int beyond 64 bits"
 
 
 def test_a_number_is_told_with_its_kind():
-    assert [words.tell_kind(value) for value in (3, 3.0, True)] == ["the int 3", "the float 3.0", "the bool True"]
+    assert [text(words.tell_kind(value)) for value in (3, 3.0, True)] == ["the int 3", "the float 3.0", "the bool True"]
 
 
 @pytest.mark.parametrize(
@@ -94,18 +100,19 @@ def test_a_number_is_told_with_its_kind():
         (["sgd"], "the key 'sgd'"),
         (["SGD", ""], "the keys 'SGD', ''"),
         ([1, Opaque("Parameter")], "2 keys that are no text"),
-        (["a", None, "b"], "the keys 'a', 'b' and a key that is no text"),
+        (["a", None, "b"], "the keys 'a', 'b' and one that is no text"),
+        (["a", None, 1], "the keys 'a' and 2 that are no text"),
         (list("abcdef"), "the keys 'a', 'b', 'c', 'd' (and 2 more)"),
         (["k" * 100_000], f"the key '{'k' * 40}'"),
     ],
 )
 def test_the_keys_of_a_dict_are_told(keys, told):
-    assert words.tell_keys(dict.fromkeys(keys)) == told
+    assert str(words.tell_keys(dict.fromkeys(keys))) == told
 
 
 def test_a_call_is_told_as_a_student_writes_it():
     assert words.tell_call("f") == "f()"
-    assert words.tell_call("f", "params", "0.1", betas=(0.9, 0.95)) == "f(params, 0.1, betas=(0.9, 0.95))"
+    assert words.tell_call("f", "params", 0.1, betas=(0.9, 0.95)) == "f(params, 0.1, betas=(0.9, 0.95))"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def grade(grader, notebook, exercise):
 
 
 def messages(result, cell):
-    return " ".join(check.message for check in result.of_cell(cell))
+    return " ".join(str(check.message) for check in result.of_cell(cell))
 
 
 def test_the_reference_earns_full_marks(grader, solution, exercise):

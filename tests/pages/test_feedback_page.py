@@ -21,6 +21,7 @@ from autograder.course import Course
 from autograder.grading.in_notebook import put_grade
 from autograder.grading.submission import Submission
 from autograder.hosts.nbgrader.read_class import read_class
+from autograder.messages import quote, say
 from autograder.pages import class_report
 from autograder.pages.feedback_page import render
 from autograder.results import CheckResult, Grade
@@ -50,7 +51,7 @@ def made_up_grade(exercise, failed: str = "", message: str = "expected 1, found 
                     "failed" if lost else "passed",
                     0.0 if lost else points / each,
                     points / each,
-                    message if lost else "",
+                    say("{text}", text=quote(message)) if lost else None,
                     "Look at the task." if lost else "",
                     **(race if cell == "test_three_way_race" and number == 1 else {}),
                 )

@@ -24,10 +24,11 @@ from autograder.course import Exercise, Lesson
 from autograder.grading import batch
 from autograder.grading.graded import needs_review
 from autograder.grading.in_notebook import put_grade
+from autograder.messages import Message, quote, say
 from autograder.pages import class_report, feedback, feedback_page, terminal
 from autograder.pages.class_results import ClassResults, ExerciseResult, StudentResult
 from autograder.pages.harmless import CODE_STYLE
-from autograder.results import CheckResult, Grade, Oddity, printable
+from autograder.results import CheckResult, Grade, Oddity
 from tests.conftest import ROOT
 
 SCRIPT = "<script>alert(1)</script>"
@@ -83,7 +84,9 @@ BUILD = exercise("1-build", build_sgd=3.0, build_adam=1.5)
 RACE = exercise("2-race", race=4.0)
 
 
-def check(function: str, sentence: str, points: float, message: str = "", hint: str = "", **more) -> CheckResult:
+def check(
+    function: str, sentence: str, points: float, message: Message | None = None, hint: str = "", **more
+) -> CheckResult:
     """A check that has passed, unless there is a message."""
     name, status = sentence.replace(" ", "_").rstrip("."), more.pop("status", "failed" if message else "passed")
     earned = points if status == "passed" else 0.0
@@ -96,13 +99,18 @@ def grade(submission: str, exercise: Exercise, checks: list[CheckResult], *oddit
     return Grade(*names, "graded", None, exercise.max_score, seconds, checks, list(oddities))
 
 
-WRONG_RATE = "expected lr = 0.1, found lr = 0.01\nafter build_sgd(params)"
-LESS_WRONG_RATE = WRONG_RATE.replace("0.01", "3e-05")
-TYPED = printable(f"expected 0.9, found '{SCRIPT} [red]& \x1b[31m \u202eevil 김 𝛃 [/red]'")  # as in grading/checks.py
-BROKEN = "IndexError: list index out of range"
+def wrong_rate(found: float) -> Message:
+    values = {"wanted": 0.1, "found": found, "call": "build_sgd(params)"}
+    return say("expected lr = {wanted}, found lr = {found}\nafter {call}", **values)
 
 
-def sgd(message: str = "") -> list[CheckResult]:
+WRONG_RATE = wrong_rate(0.01)
+LESS_WRONG_RATE = wrong_rate(3e-5)
+TYPED = say("expected 0.9, found {text}", text=quote(f"'{SCRIPT} [red]& \x1b[31m \u202eevil 김 𝛃 [/red]'"))
+BROKEN = say("{error}: {text}", error="IndexError", text=quote("list index out of range"))
+
+
+def sgd(message: Message | None = None) -> list[CheckResult]:
     """Checks of build_sgd, of which two find the same where there is a message."""
     return [
         check("build_sgd", "returns a torch.optim.SGD.", 1.0),
@@ -111,7 +119,7 @@ def sgd(message: str = "") -> list[CheckResult]:
     ]
 
 
-def adam(message: str = "") -> list[CheckResult]:
+def adam(message: Message | None = None) -> list[CheckResult]:
     return [
         check("build_adam", "gives Adam its betas.", 1.0, message, f"Print betas; not {SCRIPT}." if message else ""),
         check("build_adam", "decays nothing.", 0.5),
@@ -133,7 +141,7 @@ NOT_MADE = Grade(
 REFERENCE = {"SGD": [2.0, 0.5, 0.25], "Adam": [2.0, 1.0, 0.5], "AdamW": [2.0, 1.25, 0.5]}
 
 
-def raced(submission: str, curves: dict[str, list[float | None]], message: str = "") -> Grade:
+def raced(submission: str, curves: dict[str, list[float | None]], message: Message | None = None) -> Grade:
     kept = {"curves": [*curves.items()], "reference": [*REFERENCE.items()]}
     return grade(submission, RACE, [check("race", "trains each optimizer alike.", 4.0, message, **kept)], seconds=2.0)
 
@@ -199,7 +207,11 @@ def test_a_feedback_page(snapshot: SnapshotAssertion):
 
 def test_a_feedback_page_with_curves_a_check_that_was_not_made_and_open_points(snapshot: SnapshotAssertion):
     """The grader gives no score where a check could not be made; the page can show it all the same."""
-    found = raced("x", {"SGD": [2.0, 9.0, None], "Adam": REFERENCE["Adam"], NASTY: [1.0]}, "expected 0.25, found nan")
+    found = raced(
+        "x",
+        {"SGD": [2.0, 9.0, None], "Adam": REFERENCE["Adam"], NASTY: [1.0]},
+        say("expected 0.25, found {found}", found=float("nan")),
+    )
     checks = [*found.checks, check("race", "leaves the models alone.", 0.0, BROKEN, status="error")]
     found = grade("x", RACE, checks)
     written = {"grade_id": "why", "grade": True, "solution": True, "points": 2.0, "is_open": True}
@@ -217,7 +229,7 @@ def test_a_feedback_page_without_a_score(snapshot: SnapshotAssertion):
     notice = "Not graded yet. There was trouble on our side. Your instructor will look at it; no points are lost."
     cells = [answer("build_sgd", "def build_sgd(params): ..."), checked(NOT_MADE, "build_sgd", 3.0, notice)]
     page = page_of(NOT_MADE, BUILD, [*cells, checked(NOT_MADE, "build_adam", 1.5, notice)])
-    assert BROKEN not in page  # what is wrong on our side is for the instructor
+    assert str(BROKEN) not in page  # what is wrong on our side is for the instructor
     assert page == snapshot(extension_class=Page)
 
 
@@ -252,7 +264,10 @@ def test_the_class_report(snapshot: SnapshotAssertion):
         "ada": [of(RIGHT), of(raced("ada", REFERENCE))],
         "ben": [of(LOST_SGD), of(raced("ben", {**REFERENCE, "SGD": [2.0, 3.0, None]}), "waiting", wait)],
         "kim": [of(grade("kim", BUILD, [*sgd(LESS_WRONG_RATE), *adam()], seconds=0.7)), NONE],
-        NASTY: [of(MIXED), of(raced(NASTY, {"SGD": [2.0]}, f"expected three curves, found {SCRIPT}"))],
+        NASTY: [
+            of(MIXED),
+            of(raced(NASTY, {"SGD": [2.0]}, say("expected three curves, found {text}", text=quote(SCRIPT)))),
+        ],
         "김민준": [of(NOT_MADE, "review"), of(raced("김", REFERENCE))],
         "dee": [ExerciseResult("review", None, f"homework.ipynb: {SCRIPT} [bold]\x1b[31m"), NONE],
         "absent": [NONE, NONE],

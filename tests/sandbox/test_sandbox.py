@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from autograder.authoring import specimens
-from autograder.checking.descriptions import OptimizerDescription
+from autograder.checking.descriptions import Opaque, OptimizerDescription
 from autograder.checking.student import Student, StudentRaised, look_at
 from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission
@@ -359,16 +359,16 @@ def pretender(sandbox):
 @pytest.mark.parametrize(
     ("what", "found"),
     [
-        ("equal", "Opaque(type_name='Equal')"),
-        ("text", "Opaque(type_name='Text')"),
-        ("number", "Opaque(type_name='Number')"),
-        ("huge", "Opaque(type_name='int beyond 64 bits')"),
-        ("lambda", "Opaque(type_name='function')"),
+        ("equal", repr(Opaque("Equal"))),
+        ("text", repr(Opaque("Text"))),
+        ("number", repr(Opaque("Number"))),
+        ("huge", repr(Opaque("int"))),
+        ("lambda", repr(Opaque("function"))),
         ("nan", "nan"),
-        ("many", "Opaque(type_name='list with too many items')"),
-        ("tensor", "Opaque(type_name='torch.Tensor that is too large or has no values')"),
-        ("type", "Opaque(type_name='type')"),
-        ("generator", "Opaque(type_name='generator')"),
+        ("many", repr(Opaque("list"))),
+        ("tensor", repr(Opaque("torch.Tensor", "values"))),
+        ("type", repr(Opaque("type"))),
+        ("generator", repr(Opaque("generator"))),
     ],
 )
 def test_pretenders_come_back_as_the_name_of_their_class(pretender, what, found):
@@ -392,7 +392,7 @@ def test_what_torch_does_not_implement_is_no_unwritten_answer(pretender):
 
 
 def test_a_cyclic_list_comes_back_bounded(pretender):
-    assert "nested too deeply" in repr(pretender.give("cycle"))
+    assert repr(Opaque("list")) in repr(pretender.give("cycle"))
 
 
 # --- choosing -----------------------------------------------------------------------------------------------------

@@ -53,9 +53,9 @@ class Describer:
         if value is None or kind is bool or kind is float:
             return value
         if kind is int:
-            return value if -(2**63) <= value < 2**63 else wire.Opaque("int beyond 64 bits")
+            return value if -(2**63) <= value < 2**63 else wire.Opaque("int")
         if kind is str:
-            return value if len(value) <= MAX_TEXT else wire.Opaque("str too long to send")
+            return value if len(value) <= MAX_TEXT else wire.Opaque("str")
         if kind is numpy.float64 or kind is numpy.int64:  # what NumPy makes of a Python number
             return value.item()
         if isinstance(value, torch.nn.Module):
@@ -72,9 +72,9 @@ class Describer:
             kind, value = tuple, tuple(tuple.__iter__(value))
         if kind in (list, tuple) or kind in _DICTS:
             if depth >= MAX_DEPTH:
-                return wire.Opaque(f"{kind.__name__} nested too deeply")
+                return wire.Opaque(kind.__name__)
             if len(value) > MAX_ITEMS:
-                return wire.Opaque(f"{kind.__name__} with too many items")
+                return wire.Opaque(kind.__name__)
             if kind in _DICTS:
                 items = [(self.describe(k, depth + 1), self.describe(v, depth + 1)) for k, v in value.items()]
                 return wire.Pairs(items)
@@ -147,7 +147,7 @@ def type_name(kind: type) -> str:
     A class that only says that it is torch's is told by its own name too.
     """
     if kind.__module__.startswith("torch") and _named(kind) is not kind:
-        return _name(f"{kind.__name__}, which is not {kind.__module__}.{kind.__qualname__}")
+        return _name(f"{kind.__name__} (≠ {kind.__module__}.{kind.__qualname__})")
     if kind.__module__ in ("builtins", "__main__"):
         return _name(kind.__qualname__)
     return _name(f"{kind.__module__}.{kind.__qualname__}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from autograder.checking.expect import (
+    differing,
     expect_class,
     expect_optimizer,
     expect_options,
@@ -15,7 +16,8 @@ from autograder.checking.expect import (
 )
 from autograder.checking.student import StudentFault, StudentRaised
 from autograder.checking.unchanged import expect_unchanged
-from autograder.checking.words import tell, tell_call
+from autograder.checking.words import names, tell_call
+from autograder.messages import message_of, say
 
 HINTS = {
     "class": "torch.optim has a class for each algorithm; return an object of exactly that class.",
@@ -70,29 +72,32 @@ def returns_its_class(student, builder):
     expect_class(found, builder.optimizer_class, builder.function)
 
 
+GROUPS = "[{'params': …}, {'params': …}]"
+
+
 def takes_params_in_every_form(student, builder):
     forms = {
-        "a generator": lambda model: model.parameters(),
-        "a list of tensors": lambda model: list(model.parameters()),
+        "model.parameters()": lambda model: model.parameters(),
+        "list(model.parameters())": lambda model: list(model.parameters()),
         "model.named_parameters()": lambda model: model.named_parameters(),
-        "a list of group dicts": lambda model: [
+        GROUPS: lambda model: [
             {"params": list(model[0].parameters())},
             {"params": [*model[1].parameters(), *model[2].parameters()]},
         ],
     }
     for number, (form, make) in enumerate(forms.items()):
         model = make_model(number)
-        where = f"when params is {form}"
+        call = tell_call(builder.function, form)
         try:
             optimizer = builder.build(student, make(model))
         except StudentFault as fault:
-            if form == "a generator":  # as in every other check
+            if form == "model.parameters()":  # as in every other check
                 raise
-            raise StudentFault(f"{where}, {fault}") from fault
-        expect_params(optimizer, dict(model.named_parameters()), where)
+            raise StudentFault(say("in {call}, {problem}", call=call, problem=message_of(fault))) from fault
+        expect_params(optimizer, dict(model.named_parameters()), call)
         count = len(optimizer.groups)
-        one = form == "a list of group dicts" or count == 1  # groups are counted where their settings are judged
-        assert one, f"expected one parameter group, found {count} {where}"
+        one = form == GROUPS or count == 1  # groups are counted where their settings are judged
+        assert one, say("expected one parameter group, found {count} after {call}", count=count, call=call)
     changes_no_parameter(student, builder)
 
 
@@ -100,33 +105,39 @@ def changes_no_parameter(student, builder):
     model = make_partly_frozen()
     # torch keeps what it does not know of a group, so the model travels with its parameters and can be looked at
     optimizer = builder.build(student, [{"params": list(model.parameters()), "model": model}])
-    expect_params(optimizer, dict(model.named_parameters()), "when one of them is frozen")
+    held = [id(param) for param in optimizer.params]
+    dropped = [name for name, param in model.named_parameters() if not param.requires_grad and id(param) not in held]
+    assert not dropped, say(
+        "expected the optimizer to hold frozen parameters too, found missing: {names}", names=names(dropped)
+    )
+    expect_params(optimizer, dict(model.named_parameters()), tell_call(builder.function, "[{'params': …}]"))
     expect_unchanged(student, model)
 
 
 def has_the_default_settings(student, builder):
     optimizer = builder.build(student, make_layer().parameters())
-    expect_in_every_group(optimizer, builder.defaults, f"after {tell_call(builder.function, 'params')}")
+    expect_in_every_group(optimizer, builder.defaults, tell_call(builder.function, "params"))
 
 
 def uses_the_given_settings(student, builder):
     for settings in builder.given:
         optimizer = builder.build(student, make_layer().parameters(), **settings)
-        expect_in_every_group(optimizer, settings, f"after {tell_call(builder.function, 'params', **settings)}")
+        expect_in_every_group(optimizer, settings, tell_call(builder.function, "params", **settings))
     # With names, and by position; a function that cannot be called so is not blamed for that here.
     settings = builder.given[0]
     with contextlib.suppress(StudentFault):
         optimizer = builder.build(student, make_layer().named_parameters(), **settings)
-        expect_in_every_group(optimizer, settings, "when params is model.named_parameters()")
+        call = tell_call(builder.function, "model.named_parameters()", **settings)
+        expect_in_every_group(optimizer, settings, call)
     first_two = dict(list(settings.items())[:2])
-    call = tell_call(builder.function, "params", *map(tell, first_two.values()))
+    call = tell_call(builder.function, "params", *first_two.values())
     try:
         optimizer = builder.build(student, make_layer().parameters(), *first_two.values())
     except StudentRaised as fault:
-        raise StudentFault(f"when called as {call}, {fault}") from fault
+        raise StudentFault(say("in {call}, {problem}", call=call, problem=message_of(fault))) from fault
     except StudentFault:
         return
-    expect_in_every_group(optimizer, first_two, f"after {call}")
+    expect_in_every_group(optimizer, first_two, call)
 
 
 def leaves_the_rest_at_torch_defaults(student, builder):
@@ -140,18 +151,27 @@ def lets_group_settings_win(student, builder):
     groups = [{"params": p, **own} for p, own in zip(params, builder.own, strict=True)]
     given = builder.given[0]
     optimizer = builder.build(student, groups, **given)
-    assert len(optimizer.groups) == len(groups), (
-        f"expected {len(groups)} groups, as they were given, found {len(optimizer.groups)}"
+    assert len(optimizer.groups) == len(groups), say(
+        "expected {wanted} groups, as they were given, found {found}", wanted=len(groups), found=len(optimizer.groups)
     )
     for number, (group, own) in enumerate(zip(optimizer.groups, builder.own, strict=True)):
         inherited = {name: value for name, value in given.items() if name not in own}
-        if own:
-            expect_options(group, own, f"in group {number}, which came with this setting of its own")
-        expect_options(group, inherited, f"in group {number}, which came without this setting")
+        wrong = differing(group, own)
+        assert not wrong, say(
+            "expected {wanted}, found {found} in group {number}, which came with this setting of its own",
+            number=number,
+            **wrong,
+        )
+        wrong = differing(group, inherited)
+        assert not wrong, say(
+            "expected {wanted}, found {found} in group {number}, which came without this setting",
+            number=number,
+            **wrong,
+        )
 
 
-def expect_in_every_group(optimizer, settings, where):
+def expect_in_every_group(optimizer, settings, call):
     """How many groups there may be, another check says."""
-    assert optimizer.groups, "expected one parameter group, found none"
+    assert optimizer.groups, say("expected one parameter group, found none after {call}", call=call)
     for group in optimizer.groups:
-        expect_options(group, settings, where)
+        expect_options(group, settings, call)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from autograder.messages import Code, Message, Value, say
+
 NORM_LAYERS = (
     *(nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.SyncBatchNorm),
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
@@ -44,21 +46,25 @@ class Member:
             return False
         return "bias" not in self.last and "embedding" not in self.last
 
-    def __str__(self) -> str:
-        shape = "×".join(map(str, self.param.shape)) or "a single number"
-        kind = f"{kind_of(self.holders[0])}, " if self.holders else ""
-        return f"{' = '.join(self.names)} ({kind}{shape})"
+    @property
+    def told(self) -> Message:
+        """The parameter as a student is told of it: its names, its layer and its shape."""
+        name, sizes = " = ".join(self.names), "×".join(map(str, self.param.shape))
+        shape = sizes if sizes else say("a single number")
+        if not self.holders:
+            return say("{name} ({shape})", name=name, shape=shape)
+        return say("{name} ({layer}, {shape})", name=name, layer=kind_of(self.holders[0]), shape=shape)
 
 
-def kind_of(layer: nn.Module) -> str:
+def kind_of(layer: nn.Module) -> Value:
     """The class of a layer, in words that a reader of torch's documentation knows."""
     own = type(layer)
     known = next(cls for cls in own.__mro__ if getattr(nn, cls.__name__, None) is cls)
     if known in (own, nn.Module):
-        return own.__name__
+        return Code(own.__name__)
     if own.__module__.startswith("torch.nn."):
-        return known.__name__
-    return f"{own.__name__}, a kind of {known.__name__}"
+        return Code(known.__name__)
+    return say("{own}, a kind of {known}", own=own.__name__, known=known.__name__)
 
 
 @functools.cache

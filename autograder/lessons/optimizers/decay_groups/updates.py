@@ -11,6 +11,7 @@ from autograder.checking.expect import FREE, same, unwrapped
 from autograder.checking.words import tell
 from autograder.lessons.optimizers.decay_groups.truth import members
 from autograder.lessons.optimizers.decay_groups.zoo import tree
+from autograder.messages import Message, quote, say
 
 STEPS = 6
 
@@ -48,15 +49,19 @@ def true_way(lr: float, weight_decay: float) -> dict[int, torch.Tensor]:
     return train(functools.partial(torch.optim.AdamW, lr=lr), groups, seed=5)
 
 
-def found_way(optimizer: OptimizerDescription) -> tuple[dict[int, torch.Tensor], str]:
+def found_way(optimizer: OptimizerDescription) -> tuple[dict[int, torch.Tensor], list[Message]]:
     """Where the student's optimizer takes them, and the settings in it that are not torch's default."""
     short = optimizer.type_name.rpartition(".")[2]
     cls = getattr(torch.optim, short, None)
     is_torchs = isinstance(cls, type) and optimizer.type_name == full_name(cls)
-    assert cls is not None and is_torchs, f"expected an optimizer of torch.optim, found {optimizer.type_name}"
+    assert cls is not None and is_torchs, say(
+        "expected an optimizer of torch.optim, found {found}", found=optimizer.type_name
+    )
     own = {id(member.param) for member in members(make_trained())}
     foreign = sum(1 for param in optimizer.params if id(param) not in own)
-    assert not foreign, f"expected the model's own parameters in the optimizer, found {foreign} that are something else"
+    assert not foreign, say(
+        "expected the model's own parameters in the optimizer, found {count} that are something else", count=foreign
+    )
     try:
         defaults = cls([torch.zeros(1)]).defaults
         plain = {name: value for name, value in defaults.items() if name not in FREE}
@@ -64,12 +69,16 @@ def found_way(optimizer: OptimizerDescription) -> tuple[dict[int, torch.Tensor],
         way = train(cls, groups, seed=5)
     except Exception as error:  # whatever torch has against these settings
         raise AssertionError(
-            f"expected settings that torch can use, found that its {short} refuses them: {error}"
+            say(
+                "expected settings that torch can use, found that its {optimizer} refuses them: {error}",
+                optimizer=short,
+                error=quote(str(error)),
+            )
         ) from None
-    changed = {
-        f"{name} = {tell(group[name])} (torch's default is {tell(value)})": None
-        for group in groups
-        for name, value in plain.items()
-        if name not in ("lr", "weight_decay") and name in group and not same(group[name], value)
-    }
-    return way, "; found " + ", ".join(changed) if changed else ""
+    changed: list[Message] = []
+    for group in groups:
+        for name, value in plain.items():
+            if name not in ("lr", "weight_decay") and name in group and not same(group[name], value):
+                told = {"name": name, "found": tell(group[name]), "default": tell(value)}
+                changed.append(say("{name} = {found} (torch's default is {default})", **told))
+    return way, [told for place, told in enumerate(changed) if told not in changed[:place]]

@@ -4,6 +4,7 @@ import torch
 
 from autograder.checking.expect import expect_number
 from autograder.checking.words import tell, tell_kind
+from autograder.messages import Message, say
 
 # How far a right answer may be from the reference, relative to max(1, |value|).
 # Measured on these kinds of problems and optimizers, 24 seeds each: 1, 2 and 4 threads; plain, foreach and fused steps;
@@ -18,25 +19,42 @@ def is_close(found: float, wanted: float, tolerance: float) -> bool:
     return abs(found - wanted) <= tolerance * max(1.0, abs(wanted))  # false for NaN
 
 
-def expect_list_of_floats(found: object, steps: int, what: str) -> None:
-    assert type(found) is list, f"expected {what} to be a list, found {tell(found)}"
-    assert len(found) == steps, f"expected {what} to have length {steps} for steps={steps}, found length {len(found)}"
+def expect_list_of_floats(found: object, steps: int, what: Message) -> None:
+    assert type(found) is list, say("expected {what} to be a list, found {found}", what=what, found=tell(found))
+    expect_length(len(found), steps, what, len(found) == steps)
     odd = [(place, loss) for place, loss in enumerate(found) if type(loss) is not float]
-    assert not odd, f"expected {what} to hold Python floats, found {tell_kind(odd[0][1])} at index {odd[0][0]}"
+    assert not odd, say(
+        "expected {what} to hold Python floats, found {found} at index {index}",
+        what=what,
+        found=tell_kind(odd[0][1]),
+        index=odd[0][0],
+    )
 
 
-def as_numbers(found: object, steps: int, what: str) -> list[float]:
+def expect_length(found: int, steps: int, what: Message, is_right: bool) -> None:
+    assert is_right, say(
+        "expected {what} to have length {steps} for steps={steps}, found length {found}",
+        what=what,
+        steps=steps,
+        found=found,
+    )
+
+
+def as_numbers(found: object, steps: int, what: Message) -> list[float]:
     """A curve, in whatever container. Whether that is a list of `steps` floats is for another check to say."""
     if isinstance(found, torch.Tensor) and found.ndim == 1 and not found.is_complex():
         found = found.tolist()
-    assert isinstance(found, (list, tuple)), f"expected {what} to be a list of losses, found {tell(found)}"
-    assert len(found) >= max(1, steps - 1), (
-        f"expected {what} to have length {steps} for steps={steps}, found length {len(found)}"
+    assert isinstance(found, (list, tuple)), say(
+        "expected {what} to be a list of losses, found {found}", what=what, found=tell(found)
     )
-    return [expect_number(loss, f"each entry of {what}") for loss in found[:steps]]
+    expect_length(len(found), steps, what, len(found) >= max(1, steps - 1))
+    each = say("each entry of {what}", what=what)
+    return [expect_number(loss, each) for loss in found[:steps]]
 
 
-def expect_curve(found: object, wanted: list[float], dtype: torch.dtype, what: str, entries: int | None = None) -> None:
+def expect_curve(
+    found: object, wanted: list[float], dtype: torch.dtype, what: Message, entries: int | None = None
+) -> None:
     """The first ``entries`` losses (by default all) are right."""
     numbers = as_numbers(found, len(wanted), what)
     tolerance = TOLERANCE[dtype]
@@ -45,9 +63,17 @@ def expect_curve(found: object, wanted: list[float], dtype: torch.dtype, what: s
         return
     first = wrong[0]
     digits = 6 if f"{wanted[first]:.6g}" != f"{numbers[first]:.6g}" else 9
-    message = f"expected {what} to be {wanted[first]:.{digits}g} at step {first}, found {numbers[first]:.{digits}g}"
-    if first:
-        message += f" (step{'s 0 to ' if first > 1 else ' '}{first - 1} agree{'' if first > 1 else 's'})"
+    problem = say(
+        "expected {what} to be {wanted:.9g} at step {step}, found {found:.9g}",
+        what=what,
+        wanted=float(f"{wanted[first]:.{digits}g}"),
+        step=first,
+        found=float(f"{numbers[first]:.{digits}g}"),
+    )
+    if first == 1:
+        problem = say("{problem} (step 0 agrees)", problem=problem)
+    elif first:
+        problem = say("{problem} (steps 0 to {last} agree)", problem=problem, last=first - 1)
     if len(wanted) > 1 and is_close(numbers[0], wanted[1], tolerance):
-        message += ", which is the loss at step 1: it comes one step late"
-    raise AssertionError(message)
+        problem = say("{problem}, which is the loss at step 1: it comes one step late", problem=problem)
+    raise AssertionError(problem)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from autograder.lessons.optimizers.three_way_race.models import Residual
+from autograder.messages import Message, say
 
 MakeOptimizer = Callable[[nn.Module], torch.optim.Optimizer]
 
@@ -72,7 +73,7 @@ def run(
     return losses
 
 
-def special(problem: Problem) -> str:
-    """What to know of a model that is less plain than others."""
+def on_its_model(what: Message, problem: Problem) -> Message:
+    """What it is, and on which model, where this is less plain than others."""
     has_norm = any(isinstance(module, nn.BatchNorm1d) for module in problem.model.modules())
-    return ", on a model with batch norm and a frozen layer," if has_norm else ""
+    return say("{what} on a model with batch norm and a frozen layer", what=what) if has_norm else what

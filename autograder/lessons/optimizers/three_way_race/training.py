@@ -11,6 +11,10 @@ from torch import nn
 from autograder.checking.student import StudentFault
 from autograder.lessons.optimizers.three_way_race.curves import expect_curve, expect_list_of_floats
 from autograder.lessons.optimizers.three_way_race.problems import MakeOptimizer, Problem, run
+from autograder.messages import message_of, say
+
+LOSS = say("the loss")
+RESULT = say("the result of {train}", train="train")
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,13 @@ def mentioning_train(student, problem: Problem, make_optimizer: MakeOptimizer, s
         case = Training(problem, make_optimizer, steps)
         try:
             found = case.ask(student)[0]
-            expect_list_of_floats(found, steps, "the result of train")
-            expect_curve(found, case.reference[0], problem.X.dtype, "the loss")
+            expect_list_of_floats(found, steps, RESULT)
+            expect_curve(found, case.reference[0], problem.X.dtype, LOSS)
         except (AssertionError, StudentFault):
-            raise AssertionError(f"{error}. Your train alone is not right here either: mend it first") from error
+            hint = say(
+                "{problem}. Your {train} alone is not right here either: mend it first",
+                problem=message_of(error),
+                train="train",
+            )
+            raise AssertionError(hint) from error
         raise

@@ -7,6 +7,7 @@ import torch
 from autograder.checking.check import check
 from autograder.checking.expect import expect_number
 from autograder.checking.words import tell, tell_call
+from autograder.messages import say
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 
@@ -27,7 +28,7 @@ def expect_pull(student, optimizer_class, lr, weight_decay, weight=None, by_posi
     """
     settings = {"lr": lr, "weight_decay": weight_decay} | ({} if weight is None else {"weight": weight})
     if by_position:
-        call = tell_call("decay_pull", optimizer_class.__name__, *map(tell, settings.values()))
+        call = tell_call("decay_pull", optimizer_class.__name__, *settings.values())
         found = student.decay_pull(optimizer_class, *settings.values())
     else:
         call = tell_call("decay_pull", optimizer_class.__name__, **settings)
@@ -36,7 +37,9 @@ def expect_pull(student, optimizer_class, lr, weight_decay, weight=None, by_posi
     found = expect_number(found, "decay_pull")
     wanted = true_pull(optimizer_class, lr, weight_decay, weight)
     close = abs(found - wanted) <= 1e-3 * abs(wanted) + 1e-6 * abs(weight)
-    assert close, f"expected {call} to be about {wanted:.4g}, found {found:.4g}"
+    assert close, say(
+        "expected {call} to be about {wanted:.4g}, found {found:.4g}", call=call, wanted=wanted, found=found
+    )
 
 
 PULL_HINT = "Set the gradient to zero, which is not the same as leaving it None. Then take one step, and compare."
@@ -47,7 +50,9 @@ def test_pull_is_a_float(student):
     """decay_pull returns a Python float."""
     for optimizer_class in (SGD, Adam, AdamW):
         found = student.decay_pull(optimizer_class, lr=0.1, weight_decay=0.1)
-        assert type(found) is float, f"expected a float, found {tell(found)} (from {optimizer_class.__name__})"
+        assert type(found) is float, say(
+            "expected a float, found {found} (from {optimizer})", found=tell(found), optimizer=optimizer_class.__name__
+        )
 
 
 @check("test_decay_pull", 0.5, PULL_HINT)

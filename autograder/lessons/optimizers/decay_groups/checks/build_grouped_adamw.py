@@ -22,6 +22,7 @@ from autograder.lessons.optimizers.decay_groups.zoo import (
     make_vector,
     new_frozen,
 )
+from autograder.messages import say
 
 
 def build(student, model: nn.Module, *values: float, **settings: float) -> OptimizerDescription:
@@ -31,9 +32,9 @@ def build(student, model: nn.Module, *values: float, **settings: float) -> Optim
 def expect_groups(optimizer: OptimizerDescription, model: nn.Module) -> None:
     """Two groups, with the parameters that the rule puts into each."""
     count = len(optimizer.groups)
-    assert count == 2, f"expected two parameter groups, found {count}"
+    assert count == 2, say("expected two parameter groups, found {count}", count=count)
     first, second = ({id(param) for param in group["params"]} for group in optimizer.groups)
-    expect_places(trainable(model), first, second, "group 0", "group 1", "either group")
+    expect_places(trainable(model), first, second, say("group {number}", number=0), say("group {number}", number=1))
 
 
 def group_of(optimizer: OptimizerDescription, model: nn.Module, decays: bool) -> tuple[int, dict]:
@@ -42,7 +43,7 @@ def group_of(optimizer: OptimizerDescription, model: nn.Module, decays: bool) ->
     for number, group in enumerate(optimizer.groups):
         if any(param is member.param for param in group["params"]):
             return number, group
-    raise AssertionError(f"expected {member} in the optimizer, found it missing")
+    raise AssertionError(say("expected {parameter} in the optimizer, found it missing", parameter=member.told))
 
 
 def expect_settings(
@@ -51,12 +52,21 @@ def expect_settings(
     """The learning rate in every group, and the weight decay where the weights are."""
     for number, group in enumerate(optimizer.groups):
         found = group.get("lr")
-        assert same(found, lr), f"expected lr = {tell(lr)} in group {number} after {call}, found {tell(found)}"
+        assert same(found, lr), say(
+            "expected lr = {wanted} in group {number} after {call}, found {found}",
+            wanted=lr,
+            number=number,
+            call=call,
+            found=tell(found),
+        )
     number, group = group_of(optimizer, model, decays=True)
     found = group.get("weight_decay")
-    assert same(found, weight_decay), (
-        f"expected weight_decay = {tell(weight_decay)} after {call} in the group of the weights (group {number}), "
-        f"found {tell(found)}"
+    assert same(found, weight_decay), say(
+        "expected weight_decay = {wanted} after {call} in the group of the weights (group {number}), found {found}",
+        wanted=weight_decay,
+        call=call,
+        number=number,
+        found=tell(found),
     )
 
 
@@ -81,8 +91,8 @@ def test_grouped_each_once(student):
     """Each trainable parameter is in the optimizer once, no frozen one is, and the model stays as it was."""
     for model in (make_frozen(), make_shared()):
         optimizer = build(student, model)
-        expect_each_once(model, optimizer.params, "in the optimizer")
-        expect_none_frozen(model, optimizer.params, "in the optimizer")
+        expect_each_once(model, optimizer.params, say("the optimizer"))
+        expect_none_frozen(model, optimizer.params, say("the optimizer"))
     model = new_frozen()
     build(student, model)
     expect_unchanged(student, model)
@@ -101,7 +111,7 @@ def test_grouped_settings(student):
         call = tell_call("build_grouped_adamw", "model", **settings)
         expect_settings(build(student, make_dense(), **settings), make_dense(), **settings, call=call)
     settings = SETTINGS[0]  # by position; a function that takes them by name only is not blamed for that
-    call = tell_call("build_grouped_adamw", "model", *map(tell, settings.values()))
+    call = tell_call("build_grouped_adamw", "model", *settings.values())
     try:
         optimizer = build(student, make_dense(), *settings.values())
     except StudentRaised:
@@ -123,8 +133,11 @@ def test_grouped_no_decay(student):
         number, group = group_of(optimizer, make_dense(), decays=False)
         found = group.get("weight_decay")
         call = tell_call("build_grouped_adamw", "model", **settings)
-        assert same(found, 0.0), (
-            f"expected weight_decay = 0 in the group of the biases (group {number}) after {call}, found {tell(found)}"
+        assert same(found, 0.0), say(
+            "expected weight_decay = 0 in the group of the biases (group {number}) after {call}, found {found}",
+            number=number,
+            call=call,
+            found=tell(found),
         )
 
 
@@ -146,9 +159,16 @@ def test_grouped_updates(student):
                 t.detach().reshape(-1)[place].item()
                 for t in (worst.param, wanted[id(worst.param)], found[id(worst.param)])
             )
+            problem = say(
+                "expected {steps} steps to move a number in {parameter} by {wanted}, found {found}, after {call}",
+                steps=STEPS,
+                parameter=worst.told,
+                wanted=right - start,
+                found=wrong - start,
+                call=tell_call("build_grouped_adamw", "model", **settings),
+            )
             raise AssertionError(
-                f"expected {STEPS} steps to move a number in {worst} by {right - start:.6g}, "
-                f"found {wrong - start:.6g}, after {tell_call('build_grouped_adamw', 'model', **settings)}{changed}"
+                say("{problem}; found {settings}", problem=problem, settings=changed) if changed else problem
             )
 
 

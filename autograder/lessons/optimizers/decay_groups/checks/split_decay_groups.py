@@ -25,21 +25,26 @@ from autograder.lessons.optimizers.decay_groups.zoo import (
     make_zoo,
     new_frozen,
 )
+from autograder.messages import say
 
 
 def read_split(found: object) -> tuple[list, list]:
     """What a split means, even in a container of another kind; ``test_split_returns_lists`` is strict about it."""
-    expected = "expected split_decay_groups to return (decay, no_decay), two lists"
     sides = list(found.values()) if isinstance(found, dict) else found
-    assert isinstance(sides, (tuple, list)), f"{expected}, found {tell(found)}"
-    assert len(sides) == 2, f"{expected}, found {tell(found)}"
-    return _read_side(sides[0], "decay", expected), _read_side(sides[1], "no_decay", expected)
+    assert isinstance(sides, (tuple, list)) and len(sides) == 2, say(
+        "expected split_decay_groups to return (decay, no_decay), two lists, found {found}", found=tell(found)
+    )
+    return _read_side(sides[0], "decay"), _read_side(sides[1], "no_decay")
 
 
-def _read_side(side: object, name: str, expected: str) -> list:
+def _read_side(side: object, name: str) -> list:
     if isinstance(side, dict):
         side = side["params"] if "params" in side else list(side.values())
-    assert isinstance(side, (tuple, list)), f"{expected}, found {tell(side)} as {name}"
+    assert isinstance(side, (tuple, list)), say(
+        "expected split_decay_groups to return (decay, no_decay), two lists, found {found} as {name}",
+        found=tell(side),
+        name=name,
+    )
     return [item[1] if isinstance(item, tuple) and len(item) == 2 else item for item in side]
 
 
@@ -47,28 +52,41 @@ def expect_sides(student, model: nn.Module, which: Callable[[Member], bool]) -> 
     """The chosen trainable parameters are where the rule puts them. Of the others, nothing is asked."""
     chosen = [member for member in trainable(model) if which(member)]
     decay, no_decay = ({id(item) for item in side} for side in read_split(student.split_decay_groups(model)))
-    expect_places(chosen, decay, no_decay, "decay", "no_decay", "either list")
+    expect_places(chosen, decay, no_decay, "decay", "no_decay")
 
 
 @check("test_split_decay_groups", 0.5, "Two plain lists, and in them the parameters themselves: no names, no copies.")
 def test_split_returns_lists(student):
     """split_decay_groups returns two lists of the model's own parameters."""
-    expected = "expected (decay, no_decay), two lists of parameters"
     for model in (make_all_frozen(), make_dense()):
         found = student.split_decay_groups(model)
         read_split(found)
-        assert isinstance(found, (tuple, list)), f"{expected}, found {tell(found)}"
+        assert isinstance(found, (tuple, list)), say(
+            "expected (decay, no_decay), two lists of parameters, found {found}", found=tell(found)
+        )
         for name, side in zip(("decay", "no_decay"), found, strict=True):
-            assert isinstance(side, (tuple, list)), f"{expected}, found {tell(side)} as {name}"
+            assert isinstance(side, (tuple, list)), say(
+                "expected (decay, no_decay), two lists of parameters, found {found} as {name}",
+                found=tell(side),
+                name=name,
+            )
             odd = [item for item in side if not is_tensor(item)]
-            assert not odd, f"{expected}, found {tell(odd[0])} in {name}"
+            assert not odd, say(
+                "expected (decay, no_decay), two lists of parameters, found {found} in {name}",
+                found=tell(odd[0]),
+                name=name,
+            )
             own = {id(member.param) for member in members(model)}
             copies = [item for item in side if id(item) not in own]
-            assert not copies, (
-                f"expected the model's own parameters, found {len(copies)} in {name} that "
-                f"{'is' if len(copies) == 1 else 'are'} a copy or something else"
+            assert len(copies) != 1, say(
+                "expected the model's own parameters, found 1 in {name} that is a copy or something else", name=name
             )
-    assert any(found), "expected the four parameters of two linear layers, found two empty lists"
+            assert not copies, say(
+                "expected the model's own parameters, found {count} in {name} that are a copy or something else",
+                count=len(copies),
+                name=name,
+            )
+    assert any(found), say("expected the four parameters of two linear layers, found two empty lists")
 
 
 @check("test_split_decay_groups", 0.5, "Which parameters do nothing but multiply their input?")
@@ -90,7 +108,7 @@ def test_split_each_once(student):
     """Each trainable parameter is in exactly one of the two lists, once."""
     for model in (*make_real().values(), make_raw()):
         decay, no_decay = read_split(student.split_decay_groups(model))
-        expect_each_once(model, [*decay, *no_decay], "in the two lists")
+        expect_each_once(model, [*decay, *no_decay], say("the two lists"))
 
 
 @check("test_split_decay_groups", 0.5, "How does a parameter tell whether it is trained?")
@@ -98,8 +116,8 @@ def test_split_frozen(student):
     """Frozen parameters are in neither list, the others are there, and the model stays as it was."""
     for model in (make_frozen(), make_all_frozen()):
         decay, no_decay = read_split(student.split_decay_groups(model))
-        expect_none_frozen(model, [*decay, *no_decay], "in the two lists")
-        expect_each_once(model, [*decay, *no_decay], "in the two lists")
+        expect_none_frozen(model, [*decay, *no_decay], say("the two lists"))
+        expect_each_once(model, [*decay, *no_decay], say("the two lists"))
     model = new_frozen()
     student.split_decay_groups(model)
     expect_unchanged(student, model)
@@ -109,7 +127,7 @@ def test_split_frozen(student):
 def test_split_shared(student):
     """A parameter that several layers share is there once."""
     decay, no_decay = read_split(student.split_decay_groups(make_shared()))
-    expect_each_once(make_shared(), [*decay, *no_decay], "in the two lists")
+    expect_each_once(make_shared(), [*decay, *no_decay], say("the two lists"))
 
 
 @check(

@@ -9,12 +9,13 @@ from torch import nn
 
 from autograder.checking.check import check
 from autograder.checking.descriptions import OptimizerDescription
-from autograder.checking.expect import expect_class, expect_optimizer, expect_options, expect_torch_defaults, same
+from autograder.checking.expect import differing, expect_class, expect_optimizer, expect_torch_defaults, same
 from autograder.checking.student import StudentFault, StudentRaised
 from autograder.checking.unchanged import expect_unchanged
 from autograder.checking.words import tell, tell_call
 from autograder.lessons.optimizers.learning_rate_groups.grouping import RATES, expect_membership, expect_unknown
 from autograder.lessons.optimizers.learning_rate_groups.zoo import architecture, freeze, linear, sketch, tied
+from autograder.messages import say
 
 
 def built(student, model: nn.Module, head_name: str, **given: object) -> object:
@@ -24,8 +25,11 @@ def built(student, model: nn.Module, head_name: str, **given: object) -> object:
     except StudentRaised as raised:
         if raised.name == "NotImplementedError" and not raised.message:
             raise StudentFault(
-                "build_finetune_adamw raises NotImplementedError: it is not written yet, "
-                "or it calls finetune_groups, which is not."
+                say(
+                    "{function} raises NotImplementedError: it is not written yet, or it calls {called}, which is not.",
+                    function="build_finetune_adamw",
+                    called="finetune_groups",
+                )
             ) from raised
         raise
 
@@ -40,8 +44,9 @@ def small_build(student, **given: object) -> OptimizerDescription:
 
 
 def expect_two_groups(optimizer: OptimizerDescription) -> list[dict]:
-    assert len(optimizer.groups) == 2, (
-        f"expected an optimizer with two groups, backbone and head, also if one is empty, found {len(optimizer.groups)}"
+    assert len(optimizer.groups) == 2, say(
+        "expected an optimizer with two groups, backbone and head, also if one is empty, found {count}",
+        count=len(optimizer.groups),
     )
     return optimizer.groups
 
@@ -89,8 +94,8 @@ def test_build_rates(student):
         groups = expect_two_groups(small_build(student, **given))
         rates = tuple(group.get("lr") for group in groups)
         call = tell_call("build_finetune_adamw", "model", "head_name", **given)
-        assert all(same(rate, want) for rate, want in zip(rates, wanted, strict=True)), (
-            f"expected the rates {tell(wanted)} after {call}, found {tell(rates)}"
+        assert all(same(rate, want) for rate, want in zip(rates, wanted, strict=True)), say(
+            "expected the rates {wanted} after {call}, found {found}", wanted=tell(wanted), call=call, found=tell(rates)
         )
 
 
@@ -99,10 +104,13 @@ def test_build_decay(student):
     """Both groups have the weight decay that was given, by default 0.01."""
     for given, wanted in (({}, 1e-2), ({"weight_decay": 0.3}, 0.3), ({"weight_decay": 0.0, "head_lr": 0.1}, 0.0)):
         optimizer = small_build(student, **given)
-        assert optimizer.groups, "expected an optimizer with two groups, found none"
+        assert optimizer.groups, say("expected an optimizer with two groups, found none")
         for number, group in enumerate(optimizer.groups):
             call = tell_call("build_finetune_adamw", "model", "head_name", **given)
-            expect_options(group, {"weight_decay": wanted}, f"in group {number} after {call}")
+            wrong = differing(group, {"weight_decay": wanted})
+            assert not wrong, say(
+                "expected {wanted}, found {found} in group {number} after {call}", number=number, call=call, **wrong
+            )
 
 
 @check("test_build_finetune_adamw", 0.5, "Name only the settings that the signature names.")
@@ -121,6 +129,6 @@ def test_build_unknown(student):
     """A head name that is no module inside the model, or empty, raises a ValueError here too."""
     model = sketch(body=linear(), fc1=linear(), fc=linear())
     built(student, model, "fc")  # a known name raises nothing
-    for head_name, kind in (("fc2", "the unknown"), ("fc.weight", "the unknown"), ("", "the empty")):
+    for head_name in ("fc2", "fc.weight", ""):
         call = functools.partial(built, student, model, head_name)
-        expect_unknown(call, "build_finetune_adamw", head_name, kind)
+        expect_unknown(call, "build_finetune_adamw", head_name)

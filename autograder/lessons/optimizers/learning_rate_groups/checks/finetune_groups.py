@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -13,28 +14,43 @@ from autograder.checking.unchanged import expect_unchanged
 from autograder.checking.words import tell, tell_call, tell_keys
 from autograder.lessons.optimizers.learning_rate_groups.grouping import RATES, expect_membership, expect_unknown
 from autograder.lessons.optimizers.learning_rate_groups.zoo import architecture, freeze, linear, sketch, tied
+from autograder.messages import Message, say
 
 
 def expect_two_dicts(found: object) -> list[Mapping]:
-    assert isinstance(found, (list, tuple)), f"expected a list of two group dicts, found {tell(found)}"
-    assert len(found) == 2, f"expected two group dicts, backbone and head, also if one is empty, found {tell(found)}"
-    for place, group in zip(("first", "second"), found, strict=True):
-        assert isinstance(group, dict), f"expected two group dicts, found {tell(group)} in the {place} place"
+    assert isinstance(found, (list, tuple)), say("expected a list of two group dicts, found {found}", found=tell(found))
+    assert len(found) == 2, say(
+        "expected two group dicts, backbone and head, also if one is empty, found {found}", found=tell(found)
+    )
+    for place, group in zip(PLACES, found, strict=True):
+        assert isinstance(group, dict), say(
+            "expected two group dicts, found {found} as {place}", found=tell(group), place=place
+        )
     return list(found)
 
 
-def expect_params_list(group: Mapping, place: str) -> list[object]:
-    assert "params" in group, f"expected the key 'params' in the {place} dict, found {tell_keys(group)}"
-    params = group["params"]
+PLACES = (say("the first dict"), say("the second dict"))
+
+
+def expect_key(group: Mapping, place: Message, key: str) -> Any:
+    assert key in group, say(
+        "expected the key {key} in {place}, found {found}", key=repr(key), place=place, found=tell_keys(group)
+    )
+    return group[key]
+
+
+def expect_params_list(group: Mapping, place: Message) -> list[object]:
+    params = expect_key(group, place, "params")
     is_list = type(params) is list or type(params) is tuple
-    assert is_list, f"expected 'params' of the {place} dict to be a list of parameters, found {tell(params)}"
+    assert is_list, say(
+        "expected 'params' of {place} to be a list of parameters, found {found}", place=place, found=tell(params)
+    )
     return list(params)
 
 
 def expect_groups(student, model: nn.Module, head_name: str, ordered: bool = False) -> None:
     found = expect_two_dicts(student.finetune_groups(model, head_name))
-    places = ("first", "second")
-    groups = [expect_params_list(group, place) for group, place in zip(found, places, strict=True)]
+    groups = [expect_params_list(group, place) for group, place in zip(found, PLACES, strict=True)]
     expect_membership(groups, model, head_name, ordered)
 
 
@@ -45,11 +61,13 @@ def test_groups_form(student):
     """finetune_groups returns two dicts, each with a list of parameters and an lr."""
     model = sketch(body=linear(), norm=nn.LayerNorm(2), fc=linear())
     found = expect_two_dicts(student.finetune_groups(model, "fc"))
-    for place, group in zip(("first", "second"), found, strict=True):
+    for place, group in zip(PLACES, found, strict=True):
         params = expect_params_list(group, place)
         odd = [item for item in params if not isinstance(item, nn.Parameter)]
-        assert not odd, f"expected 'params' of the {place} dict to hold parameters, found {tell(odd[0])}"
-        assert "lr" in group, f"expected the key 'lr' in the {place} dict, found {tell_keys(group)}"
+        assert not odd, say(
+            "expected 'params' of {place} to hold parameters, found {found}", place=place, found=tell(odd[0])
+        )
+        expect_key(group, place, "lr")
 
 
 @check(
@@ -61,9 +79,11 @@ def test_groups_rates(student):
     for given, wanted in RATES:
         found = expect_two_dicts(student.finetune_groups(model, "fc", **given))
         rates = tuple(group.get("lr") for group in found)
-        assert all(same(rate, want) for rate, want in zip(rates, wanted, strict=True)), (
-            f"expected the rates {tell(wanted)} from {tell_call('finetune_groups', 'model', 'head_name', **given)}, "
-            f"found {tell(rates)}"
+        assert all(same(rate, want) for rate, want in zip(rates, wanted, strict=True)), say(
+            "expected the rates {wanted} from {call}, found {found}",
+            wanted=tell(wanted),
+            call=tell_call("finetune_groups", "model", "head_name", **given),
+            found=tell(rates),
         )
 
 
@@ -131,13 +151,6 @@ def test_groups_unknown(student):
         layer1=linear(), layer2=linear(), classifier=nn.Sequential(linear(), nn.ReLU(), linear()), fc=linear()
     )
     student.finetune_groups(model, "fc")  # a known name raises nothing
-    for head_name, kind in (
-        ("head", "the unknown"),
-        ("layer", "the unknown"),
-        ("classifier.7", "the unknown"),
-        ("fc.weight", "the unknown"),
-        ("fc.", "the unknown"),
-        ("", "the empty"),
-    ):
+    for head_name in ("head", "layer", "classifier.7", "fc.weight", "fc.", ""):
         call = functools.partial(student.finetune_groups, model, head_name)
-        expect_unknown(call, "finetune_groups", head_name, kind)
+        expect_unknown(call, "finetune_groups", head_name)

@@ -9,6 +9,7 @@ from autograder.checking.check import check
 from autograder.checking.expect import same
 from autograder.checking.words import names, tell, tell_kind
 from autograder.lessons.optimizers.learning_rate_groups.zoo import architecture
+from autograder.messages import say
 
 
 def blank(*shape: int, frozen: bool = False) -> nn.Parameter:
@@ -23,13 +24,17 @@ def rising(*groups: list[nn.Parameter]) -> list[dict]:
 def summarised(student, optimizer: torch.optim.Optimizer) -> list[tuple]:
     """What group_summary says, as pairs of whatever it holds."""
     found = student.group_summary(optimizer)
-    assert isinstance(found, (list, tuple)), f"expected a list of (lr, number) tuples, found {tell(found)}"
-    assert len(found) == len(optimizer.param_groups), (
-        f"expected a tuple for each of the {len(optimizer.param_groups)} groups, found {tell(found)}"
+    assert isinstance(found, (list, tuple)), say(
+        "expected a list of (lr, number) tuples, found {found}", found=tell(found)
+    )
+    assert len(found) == len(optimizer.param_groups), say(
+        "expected a tuple for each of {count} groups, found {found}",
+        count=len(optimizer.param_groups),
+        found=tell(found),
     )
     for number, pair in enumerate(found):
-        assert isinstance(pair, (tuple, list)) and len(pair) == 2, (
-            f"expected a tuple (lr, number) for group {number}, found {tell(pair)}"
+        assert isinstance(pair, (tuple, list)) and len(pair) == 2, say(
+            "expected a tuple (lr, number) for group {number}, found {found}", number=number, found=tell(pair)
         )
     return [tuple(pair) for pair in found]
 
@@ -39,10 +44,18 @@ def expect_counts(student, optimizer: torch.optim.Optimizer) -> None:
     pairs = summarised(student, optimizer)
     for number, (pair, group) in enumerate(zip(pairs, optimizer.param_groups, strict=True)):
         wanted = sum(param.numel() for param in group["params"])
-        shapes = names(str(tuple(param.shape)) for param in group["params"]) or "none"
-        assert same(pair[1], wanted), (
-            f"expected {wanted} scalars in group {number}, whose parameters have the shapes {shapes}, "
-            f"found {tell(pair[1])}"
+        assert same(pair[1], wanted) or group["params"], say(
+            "expected {wanted} scalars in group {number}, which has no parameters, found {found}",
+            wanted=wanted,
+            number=number,
+            found=tell(pair[1]),
+        )
+        assert same(pair[1], wanted), say(
+            "expected {wanted} scalars in group {number}, whose parameters have the shapes {shapes}, found {found}",
+            wanted=wanted,
+            number=number,
+            shapes=names(str(tuple(param.shape)) for param in group["params"]),
+            found=tell(pair[1]),
         )
 
 
@@ -52,14 +65,27 @@ def test_summary_form(student):
     for groups in ([[blank(3)], [blank(2, 2), blank()]], [[blank(4)]], [[blank(5)], [blank(1)], [blank(2)]]):
         optimizer = torch.optim.AdamW(rising(*groups))
         found = student.group_summary(optimizer)
-        assert type(found) is list, f"expected a list of (lr, number) tuples, found {tell(found)}"
-        assert len(found) == len(groups), f"expected a tuple for each of {len(groups)} groups, found {tell(found)}"
+        assert type(found) is list, say("expected a list of (lr, number) tuples, found {found}", found=tell(found))
+        assert len(found) == len(groups), say(
+            "expected a tuple for each of {count} groups, found {found}", count=len(groups), found=tell(found)
+        )
         for number, pair in enumerate(found):
-            where = f"for group {number}"
-            assert type(pair) is tuple, f"expected a tuple {where}, found {tell(pair)}"
-            assert len(pair) == 2, f"expected the two numbers (lr, number) {where}, found {tell(pair)}"
-            assert type(pair[0]) is float, f"expected lr to be a float {where}, found {tell_kind(pair[0])}"
-            assert type(pair[1]) is int, f"expected the number to be an int {where}, found {tell_kind(pair[1])}"
+            assert type(pair) is tuple, say(
+                "expected a tuple for group {number}, found {found}", number=number, found=tell(pair)
+            )
+            assert len(pair) == 2, say(
+                "expected the two numbers (lr, number) for group {number}, found {found}",
+                number=number,
+                found=tell(pair),
+            )
+            assert type(pair[0]) is float, say(
+                "expected lr to be a float for group {number}, found {found}", number=number, found=tell_kind(pair[0])
+            )
+            assert type(pair[1]) is int, say(
+                "expected the number to be an int for group {number}, found {found}",
+                number=number,
+                found=tell_kind(pair[1]),
+            )
 
 
 @check(
@@ -88,8 +114,11 @@ def test_summary_rates(student):
         optimizer.param_groups[len(rates) // 2]["lr"] = 0.03125
         wanted = tuple(0.03125 if number == len(rates) // 2 else rate for number, rate in enumerate(rates))
         found = tuple(pair[0] for pair in summarised(student, optimizer))
-        assert all(same(rate, want) for rate, want in zip(found, wanted, strict=True)), (
-            f"expected the rates {tell(wanted)}, found {tell(found)} (from {kind.__name__})"
+        assert all(same(rate, want) for rate, want in zip(found, wanted, strict=True)), say(
+            "expected the rates {wanted}, found {found} (from {optimizer})",
+            wanted=tell(wanted),
+            found=tell(found),
+            optimizer=kind.__name__,
         )
 
 

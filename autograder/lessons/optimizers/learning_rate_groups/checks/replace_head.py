@@ -12,9 +12,10 @@ from autograder.checking.check import check
 from autograder.checking.descriptions import ModuleDescription, full_name
 from autograder.checking.student import look_at
 from autograder.checking.unchanged import expect_same_mode, is_equal
-from autograder.checking.words import names, tell
+from autograder.checking.words import names, short_name, tell
 from autograder.lessons.optimizers.learning_rate_groups.models import TinyResNet
 from autograder.lessons.optimizers.learning_rate_groups.zoo import freeze
+from autograder.messages import Code, say
 
 
 @functools.cache
@@ -56,7 +57,7 @@ def expect_done(found: ModuleDescription, model: nn.Module) -> None:
     """Something was replaced: leaving everything as it was is no merit of a function that does nothing."""
     own = dict(model.named_parameters())
     untouched = own.keys() == found.parameters.keys() and all(found.identities[n] is p for n, p in own.items())
-    assert not untouched, "expected a new head in the model, found the model with its old one"
+    assert not untouched, say("expected a new head in the model, found the model with its old one")
 
 
 def expect_same_members(found: ModuleDescription, model: nn.Module) -> None:
@@ -64,8 +65,8 @@ def expect_same_members(found: ModuleDescription, model: nn.Module) -> None:
     held = {name for name in (*found.parameters, *found.buffers) if not is_head(name)}
     wanted = {name for name in model.state_dict() if not is_head(name)}
     gone, new = sorted(wanted - held), sorted(held - wanted)
-    assert not gone, f"expected everything but fc to stay in the model, found missing: {names(gone)}"
-    assert not new, f"expected nothing new in the model but fc, found added: {names(new)}"
+    assert not gone, say("expected everything but fc to stay in the model, found missing: {names}", names=names(gone))
+    assert not new, say("expected nothing new in the model but fc, found added: {names}", names=names(new))
 
 
 @check(
@@ -77,14 +78,16 @@ def test_head_same_model(student):
         model = make_resnet(**case[0])
         found = student.replace_head(model, case[1])
         if isinstance(found, ModuleDescription):
-            kind = found.type_name.rpartition(".")[2]
-            assert found.same_as is not None or kind != "TinyResNet", (
+            kind = short_name(found.type_name)
+            assert found.same_as is not None or kind != Code("TinyResNet"), say(
                 "expected the model that was given, found another model: a copy, or one built anew"
             )
-            assert found.same_as is model, f"expected the model that was given, found a {kind}"
+            assert found.same_as is model, say("expected the model that was given, found a {kind}", kind=kind)
             expect_done(found, model)
-        assert found is not None, "expected the model that was given, found None (is a return missing?)"
-        assert isinstance(found, ModuleDescription), f"expected the model that was given, found {tell(found)}"
+        assert found is not None, say("expected the model that was given, found None (is a return missing?)")
+        assert isinstance(found, ModuleDescription), say(
+            "expected the model that was given, found {found}", found=tell(found)
+        )
 
 
 @check("test_replace_head", 0.5, "A layer knows how many inputs it takes. Ask the old head, before you replace it.")
@@ -94,15 +97,19 @@ def test_head_is_linear(student):
         model = make_resnet(**settings)
         found = replaced(student, model, num_classes)
         kind = found.modules.get("fc")
-        assert kind is not None, "expected the model to have a module called fc, found none"
-        assert kind == full_name(nn.Linear), f"expected fc to be an nn.Linear, found {kind}"
+        assert kind is not None, say("expected the model to have a module called fc, found none")
+        assert kind == full_name(nn.Linear), say("expected fc to be an nn.Linear, found {kind}", kind=kind)
         wanted = (num_classes, model.fc.in_features)
         weight = found.parameters.get("fc.weight")
         shape = tuple(weight.shape) if isinstance(weight, torch.Tensor) else ()
-        assert len(shape) == 2, "expected fc.weight to be a matrix, found something else"
-        assert shape == wanted, (
-            f"expected fc to have {wanted[1]} inputs and {wanted[0]} outputs "
-            f"(its weight has the shape {wanted}), found the shape {shape}"
+        assert len(shape) == 2, say("expected fc.weight to be a matrix, found something else")
+        assert shape == wanted, say(
+            "expected fc to have {inputs} inputs and {outputs} outputs (its weight has the shape {wanted}), "
+            "found the shape {shape}",
+            inputs=wanted[1],
+            outputs=wanted[0],
+            wanted=str(wanted),
+            shape=str(shape),
         )
 
 
@@ -114,14 +121,21 @@ def test_head_can_learn(student):
         if number == 2:
             freeze(model)
         found = replaced(student, model, num_classes)
-        where = "" if settings.get("bias", True) else " (the old fc had none)"
         biases = [name for name in found.parameters if is_head(name) and name.endswith("bias")]
-        assert biases, f"expected the new fc to have a bias, found none{where}"
+        assert biases or not settings.get("bias", True), say("expected the new fc to have a bias, found none")
+        assert biases, say("expected the new fc to have a bias, found none (the old fc had none)")
         empty = [n for n in found.parameters if is_head(n) and not isinstance(found.parameters[n], torch.Tensor)]
-        assert not empty, f"expected the new head to be ready to learn, found parameters without values: {names(empty)}"
+        assert not empty, say(
+            "expected the new head to be ready to learn, found parameters without values: {names}", names=names(empty)
+        )
         frozen = [n for n in found.parameters if is_head(n) and not getattr(found.parameters[n], "requires_grad", 0)]
-        where = "in a model that was frozen before" if number == 2 else "in the new head"
-        assert not frozen, f"expected requires_grad = True {where}, found False: {names(frozen)}"
+        assert not frozen or number == 2, say(
+            "expected requires_grad = True in the new head, found False: {names}", names=names(frozen)
+        )
+        assert not frozen, say(
+            "expected requires_grad = True in a model that was frozen before, found False: {names}",
+            names=names(frozen),
+        )
 
 
 @check("test_replace_head", 0.5, "Make a new layer and put it in the old one's place; do not rebuild the old one.")
@@ -131,15 +145,15 @@ def test_head_is_new(student):
         model = make_resnet(**settings)
         found = replaced(student, model, num_classes)
         head = [name for name in found.parameters if is_head(name)]
-        assert head, "expected the model to have a new layer called fc, found none"
+        assert head, say("expected the model to have a new layer called fc, found none")
         kept = [n for n in head if found.identities.get(n) is not None]
-        assert not kept, f"expected fc to have new parameters, found the old ones: {names(kept)}"
+        assert not kept, say("expected fc to have new parameters, found the old ones: {names}", names=names(kept))
         if found.same_as is model:
             old = look_at(student, model.fc)
             changed = [n for n, p in model.fc.named_parameters() if not is_equal(old.parameters.get(n), p)]
             changed += [n for n in old.parameters if n not in dict(model.fc.named_parameters())]
-            assert not changed, (
-                f"expected a new layer in place of the old fc, found the old layer edited: {names(changed)}"
+            assert not changed, say(
+                "expected a new layer in place of the old fc, found the old layer edited: {names}", names=names(changed)
             )
 
 
@@ -157,16 +171,22 @@ def test_head_rest_stays(student):
         values = {**found.parameters, **found.buffers}
         state = model.state_dict(keep_vars=True)
         changed = [n for n, t in state.items() if not is_head(n) and not is_equal(values[n], t)]
-        assert not changed, f"expected every value outside fc to stay the same, found changed: {names(changed)}"
+        assert not changed, say(
+            "expected every value outside fc to stay the same, found changed: {names}", names=names(changed)
+        )
         kinds = {n: k for n, k in found.modules.items() if not is_head(n)}
         wanted = {n: full_name(type(m)) for n, m in model.named_modules() if not is_head(n)}
-        other = [n or "the model itself" for n in wanted if kinds.get(n) != wanted[n]]
-        assert not other, f"expected every layer but fc to stay of its kind, found another: {names(other)}"
+        other = [n or say("the model itself") for n in wanted if kinds.get(n) != wanted[n]]
+        assert not other, say(
+            "expected every layer but fc to stay of its kind, found another: {names}", names=names(other)
+        )
         settings = {n: m.extra_repr() for n, m in model.named_modules() if not is_head(n)}
-        other = [n or "the model itself" for n, text in settings.items() if found.settings.get(n) != text]
-        assert not other, f"expected every layer but fc to keep its settings, found other ones: {names(other)}"
+        other = [n or say("the model itself") for n, text in settings.items() if found.settings.get(n) != text]
+        assert not other, say(
+            "expected every layer but fc to keep its settings, found other ones: {names}", names=names(other)
+        )
         new = [n for n in kinds if n not in wanted]
-        assert not new, f"expected no new layer in the model but fc, found added: {names(new)}"
+        assert not new, say("expected no new layer in the model but fc, found added: {names}", names=names(new))
         expect_same_mode(student, model, found, is_head)
 
 
@@ -182,5 +202,5 @@ def test_head_frozen_stays(student):
             now = getattr(found.parameters.get(name), "requires_grad", None)
             if not is_head(name) and now is not None and now != param.requires_grad:
                 wrong[param.requires_grad].append(name)
-        assert not wrong[True], f"expected trainable as before, found frozen: {names(wrong[True])}"
-        assert not wrong[False], f"expected frozen as before, found trainable: {names(wrong[False])}"
+        assert not wrong[True], say("expected trainable as before, found frozen: {names}", names=names(wrong[True]))
+        assert not wrong[False], say("expected frozen as before, found trainable: {names}", names=names(wrong[False]))

@@ -7,6 +7,7 @@ from autograder.checking.descriptions import AxesDescription
 from autograder.checking.student import NewAxes, look_at
 from autograder.checking.words import names, tell
 from autograder.lessons.optimizers.three_way_race.models import NewPanel
+from autograder.messages import Message, quote, say
 
 THREE = {"SGD": [1.5, 1.4, 1.35, 1.32, 1.3], "Adam": [1.5, 1.1, 0.6, 0.3, 0.12], "AdamW": [1.5, 1.2, 0.7, 0.4, 0.2]}
 TWO = {"Lion": [2.0, 0.004, 3.5], "RMSprop": [1.25, 0.75, 0.5, 0.45, 0.44, 7.0]}
@@ -17,7 +18,9 @@ FOUR = {"d": [0.9, 0.8], "AdamW": [0.1, 0.11], "b": [12.0, 1e-5], "a": [0.3, 0.2
 def plot(student, curves: dict, axes: NewAxes | None = None) -> AxesDescription:
     found = student.plot_race(curves) if axes is None else student.plot_race(curves, ax=axes)
     call = "plot_race(curves)" if axes is None else "plot_race(curves, ax=ax)"
-    assert isinstance(found, AxesDescription), f"expected {call} to return the Axes, found {tell(found)}"
+    assert isinstance(found, AxesDescription), say(
+        "expected {call} to return the Axes, found {found}", call=call, found=tell(found)
+    )
     return found
 
 
@@ -46,8 +49,8 @@ def test_plot_returns_the_axes(student):
     plot(student, TWO)
     for curves, axes in ((THREE, NewAxes()), (TWO, NewPanel())):
         found = plot(student, curves, axes)
-        assert found.same_as is axes, "expected plot_race(curves, ax=ax) to return ax itself, found other Axes"
-        assert found.lines, "expected plot_race(curves, ax=ax) to draw into ax, found no line there"
+        assert found.same_as is axes, say("expected plot_race(curves, ax=ax) to return ax itself, found other Axes")
+        assert found.lines, say("expected plot_race(curves, ax=ax) to draw into ax, found no line there")
 
 
 @check("test_plot_race", 0.5, "curves may hold any number of curves, under any names: loop over its items.")
@@ -56,20 +59,33 @@ def test_plot_lines(student):
     for curves in (THREE, TWO, FOUR):
         axes = drawing(student, curves)
         labels = [label for label, _, _ in labelled_lines(axes)]
-        given = f"for the curves {', '.join(curves)}"
+        given = list(curves)
         missing = [name for name in curves if name not in labels]
-        assert not missing, (
-            f"expected a line labelled {missing[0]} {given}, "
-            f"found {f'lines labelled {names(labels, 4)}' if labels else 'no line with a label'}"
+        assert not missing, say(
+            "expected a line labelled {label} for the curves {curves}, found {found}",
+            label=missing[0],
+            curves=given,
+            found=tell_labels(labels),
         )
         other = [label for label in labels if label not in curves]
-        assert not other, f"expected one line each {given}, found also a line labelled {other[0]}"
+        assert not other, say(
+            "expected one line each for the curves {curves}, found also a line labelled {label}",
+            curves=given,
+            label=quote(other[0]),
+        )
         twice = [name for name in curves if labels.count(name) > 1]
-        assert not twice, f"expected one line each {given}, found {labels.count(twice[0])} of {twice[0]}"
+        assert not twice, say(
+            "expected one line each for the curves {curves}, found {count} of {label}",
+            curves=given,
+            count=labels.count(twice[0]),
+            label=twice[0],
+        )
         bare = [line for line in axes.lines if line.label.startswith("_")]
         further = [line for line in bare if len(set(line.y)) > 2]  # a straight line or a mark may help the reader
-        assert len(bare) == len(axes.lines) or not further, (
-            f"expected one line each {given}, found also a line without a label, of {len(further[0].y)} points"
+        assert len(bare) == len(axes.lines) or not further, say(
+            "expected one line each for the curves {curves}, found also a line without a label, of {count} points",
+            curves=given,
+            count=len(further[0].y),
         )
 
 
@@ -82,17 +98,31 @@ def test_plot_values(student):
             if name not in lines:  # labels are another check's business
                 continue
             x, y = lines[name]
-            expect_points(x, list(range(len(losses))), f"x of the line {name}")
-            expect_points(y, losses, f"y of the line {name}")
-        assert set(lines) & set(curves), (
-            f"expected lines labelled {', '.join(curves)}, found {names(lines) or 'none with a label'}"
+            expect_points(x, list(range(len(losses))), say("{axis} of the line {name}", axis="x", name=name))
+            expect_points(y, losses, say("{axis} of the line {name}", axis="y", name=name))
+        assert set(lines) & set(curves), say(
+            "expected lines labelled {labels}, found {found}", labels=list(curves), found=tell_labels(list(lines))
         )
 
 
-def expect_points(found: list[float], wanted: list[float], what: str) -> None:
-    assert len(found) == len(wanted), f"expected {what} to have {len(wanted)} points, found {len(found)}"
+def tell_labels(labels: list[str]) -> Message:
+    if not labels:
+        return say("no line with a label")
+    return say("lines labelled {labels}", labels=names(map(quote, labels), most=4))
+
+
+def expect_points(found: list[float], wanted: list[float], what: Message) -> None:
+    assert len(found) == len(wanted), say(
+        "expected {what} to have {wanted} points, found {found}", what=what, wanted=len(wanted), found=len(found)
+    )
     wrong = [i for i, (f, w) in enumerate(zip(found, wanted, strict=True)) if not math.isclose(f, w, rel_tol=1e-5)]
-    assert not wrong, f"expected {what} to be {wanted[wrong[0]]:g} at index {wrong[0]}, found {found[wrong[0]]:g}"
+    assert not wrong, say(
+        "expected {what} to be {wanted:g} at index {index}, found {found:g}",
+        what=what,
+        wanted=wanted[wrong[0]],
+        index=wrong[0],
+        found=found[wrong[0]],
+    )
 
 
 @check("test_plot_race", 0.5, "A reader who sees the figure alone must know what each axis and each line is.")
@@ -101,7 +131,12 @@ def test_plot_labels(student):
     for curves, kind in ((THREE, NewPanel), (FOUR, NewAxes)):
         axes = drawing(student, curves, kind)
         bare = [axis for axis, label in (("x", axes.xlabel), ("y", axes.ylabel)) if not label.strip()]
-        assert not bare, f"expected a label on both axes, found none on the {' and the '.join(bare)} axis"
-        assert axes.legend is not None, "expected a legend, found none"
+        assert not bare, say("expected a label on both axes, found none on: {axes}", axes=bare)
+        assert axes.legend is not None, say("expected a legend, found none")
         missing = [name for name in curves if name not in axes.legend]
-        assert not missing, f"expected {missing[0]} in the legend, found {names(axes.legend, 4) or 'an empty legend'}"
+        assert not missing or axes.legend, say("expected {label} in the legend, found it empty", label=missing[0])
+        assert not missing, say(
+            "expected {label} in the legend, found {found}",
+            label=missing[0],
+            found=names(map(quote, axes.legend), most=4),
+        )

@@ -11,8 +11,15 @@ from autograder.checking.student import show_curves
 from autograder.checking.unchanged import expect_unchanged
 from autograder.checking.words import tell, tell_keys
 from autograder.lessons.optimizers.three_way_race.curves import expect_curve, expect_list_of_floats
-from autograder.lessons.optimizers.three_way_race.problems import MakeOptimizer, Problem, make_problem, run, special
+from autograder.lessons.optimizers.three_way_race.problems import (
+    MakeOptimizer,
+    Problem,
+    make_problem,
+    on_its_model,
+    run,
+)
 from autograder.lessons.optimizers.three_way_race.training import mentioning_train
+from autograder.messages import Message, say
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 
@@ -31,13 +38,19 @@ def reference_curve(problem: Problem, racer: str, steps: int) -> list[float]:
 
 def race(student, problem: Problem, steps: int, model: nn.Module | None = None) -> dict:
     found = student.three_way_race(model or problem.model, problem.X, problem.y, steps=steps)
-    assert isinstance(found, dict), f"expected three_way_race to return a dict, found {tell(found)}"
+    assert isinstance(found, dict), say("expected three_way_race to return a dict, found {found}", found=tell(found))
     return found
+
+
+def loss_of(racer: str, problem: Problem) -> Message:
+    return on_its_model(say("the loss of {racer}", racer=racer), problem)
 
 
 def curve_of(curves: dict, racer: str) -> object:
     found = curves.get(racer)
-    assert racer in curves, f"expected a curve under the key {racer!r}, found {tell_keys(curves)}"
+    assert racer in curves, say(
+        "expected a curve under the key {key}, found {found}", key=repr(racer), found=tell_keys(curves)
+    )
     return found
 
 
@@ -51,8 +64,7 @@ def expect_racer(student, racer: str) -> None:
         problem = make_problem(kind, seed, dtype, samples)
         with mentioning_train(student, problem, RACERS[racer], steps):
             found = curve_of(race(student, problem, steps), racer)
-            what = f"the loss of {racer}{special(problem)}"
-            expect_curve(found, reference_curve(problem, racer, steps), dtype, what)
+            expect_curve(found, reference_curve(problem, racer, steps), dtype, loss_of(racer, problem))
 
 
 @check(
@@ -66,11 +78,13 @@ def test_race_is_a_dict_of_curves(student):
         curves = student.three_way_race(problem.model, problem.X, problem.y, **given)
         if steps == 100:  # the long race is the one to look at
             show_curves(student, curves, {racer: reference_curve(problem, racer, 100) for racer in RACERS})
-        assert type(curves) is dict, f"expected three_way_race to return a dict, found {tell(curves)}"
+        assert type(curves) is dict, say("expected three_way_race to return a dict, found {found}", found=tell(curves))
         for racer in RACERS:
-            expect_list_of_floats(curve_of(curves, racer), steps, f"the curve of {racer}")
+            expect_list_of_floats(curve_of(curves, racer), steps, say("the curve of {racer}", racer=racer))
         extra = [key for key in curves if key not in RACERS]
-        assert not extra, f"expected the keys 'SGD', 'Adam' and 'AdamW' alone, found also {tell_keys(extra)}"
+        assert not extra, say(
+            "expected the keys 'SGD', 'Adam' and 'AdamW' alone, found also {found}", found=tell_keys(extra)
+        )
 
 
 @check(
@@ -87,9 +101,7 @@ def test_race_starts_at_the_same_place(student):
         for racer, make_optimizer in RACERS.items():
             with mentioning_train(student, problem, make_optimizer, 4):
                 wanted = reference_curve(problem, racer, 4)
-                expect_curve(
-                    curve_of(curves, racer), wanted, torch.float64, f"the loss of {racer}{special(problem)}", entries=1
-                )
+                expect_curve(curve_of(curves, racer), wanted, torch.float64, loss_of(racer, problem), entries=1)
 
 
 @check(
@@ -138,7 +150,7 @@ def test_race_leaves_the_model(student):
         model.train(kind != "residual")  # whose copies may be in either mode: its output is the same
         curves = race(student, make_problem(kind, seed), 5, model)
         # leaving everything as it was is no merit of a race that is not run; keys are another check's business
-        assert len(losses_in(curves)) > 1, "expected the losses of a race, found none"
+        assert len(losses_in(curves)) > 1, say("expected the losses of a race, found none")
         expect_unchanged(student, model, dtypes=False, buffers=True, mode=True)
 
 

@@ -10,8 +10,9 @@ from autograder.checking.descriptions import ModuleDescription
 from autograder.checking.student import look_at
 from autograder.checking.words import names, tell
 from autograder.lessons.optimizers.three_way_race.curves import TOLERANCE, expect_curve, expect_list_of_floats
-from autograder.lessons.optimizers.three_way_race.problems import make_problem, special
-from autograder.lessons.optimizers.three_way_race.training import Training
+from autograder.lessons.optimizers.three_way_race.problems import make_problem, on_its_model
+from autograder.lessons.optimizers.three_way_race.training import LOSS, RESULT, Training
+from autograder.messages import Message, say
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 
@@ -51,9 +52,9 @@ def training(kind, seed, make_optimizer, steps, warm=0, dtype=torch.float64, sam
 
 
 def expect_parameters(
-    found: ModuleDescription, wanted: nn.Module, before: nn.Module, dtype: torch.dtype, what: str
+    found: ModuleDescription, wanted: nn.Module, before: nn.Module, dtype: torch.dtype, steps: int
 ) -> None:
-    """The model that a call was given has these parameters now."""
+    """The model that a call was given has these parameters now, after so many steps."""
     start = dict(before.named_parameters())
     untouched: list[str] = []
     wrong: list[str] = []
@@ -69,20 +70,30 @@ def expect_parameters(
             numbers += [] if now.isnan().all() else [name]
         elif not torch.allclose(now.double(), parameter.double(), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype]):
             (untouched if torch.equal(now, start[name]) else wrong).append(name)
-    assert not untouched, f"expected {what}, found unchanged: {names(untouched)}"
-    assert not wrong, f"expected {what}, found other values in {names(wrong)}"
-    assert not numbers, f"expected {what}, which is NaN once the loss is, found numbers in {names(numbers)}"
-    assert not freed, f"expected requires_grad to stay as it was, found changed: {names(freed)}"
-    assert found.training == before.training, "expected the model to stay in training mode, found it in evaluation mode"
+    what = say("the given model as 1 step of the given optimizer leaves it")
+    if steps != 1:
+        what = say("the given model as {steps} steps of the given optimizer leave it", steps=steps)
+    assert not untouched, say("expected {what}, found unchanged: {names}", what=what, names=names(untouched))
+    assert not wrong, say("expected {what}, found other values in {names}", what=what, names=names(wrong))
+    assert not numbers, say(
+        "expected {what}, which is NaN once the loss is, found numbers in {names}", what=what, names=names(numbers)
+    )
+    assert not freed, say("expected requires_grad to stay as it was, found changed: {names}", names=names(freed))
+    assert found.training == before.training, say(
+        "expected the model to stay in training mode, found it in evaluation mode"
+    )
+
+
+def loss_of_samples(count: int) -> Message:
+    return say("the loss of the 1 sample") if count == 1 else say("the loss of all {count} samples", count=count)
 
 
 def expect_training(student, case: Training) -> None:
     """The curve is right, and so are the parameters of the given model."""
     dtype = case.problem.X.dtype
     found, model = case.ask(student)
-    expect_curve(found, case.reference[0], dtype, "the loss")
-    after = f"the given model as {case.steps} steps of the given optimizer leave it"
-    expect_parameters(look_at(student, model), case.reference[1], case.before, dtype, after)
+    expect_curve(found, case.reference[0], dtype, LOSS)
+    expect_parameters(look_at(student, model), case.reference[1], case.before, dtype, case.steps)
 
 
 @check(
@@ -99,7 +110,7 @@ def test_train_returns_floats(student):
         training("one layer", 49, sgd_with_momentum, 40, samples=3),  # the loss is next to nothing after 20 steps
         training("no activation", 0, diverging, 10, dtype=torch.float32),  # and here it is NaN after 3
     ):
-        expect_list_of_floats(case.ask(student)[0], case.steps, "the result of train")
+        expect_list_of_floats(case.ask(student)[0], case.steps, RESULT)
 
 
 @check("test_train", 0.5, "What is the value of steps when a call does not name it?", seconds=10)
@@ -108,9 +119,16 @@ def test_train_default_steps(student):
     case = training("one layer", 3, plain_sgd, 100)
     model, optimizer = case.start()
     found = student.train(model, optimizer, case.problem.X, case.problem.y)
-    assert isinstance(found, (list, tuple, torch.Tensor)), f"expected a list of losses, found {tell(found)}"
+    assert isinstance(found, (list, tuple, torch.Tensor)), say(
+        "expected a list of losses, found {found}", found=tell(found)
+    )
     length = found.numel() if isinstance(found, torch.Tensor) else len(found)
-    assert length == 100, f"expected 100 losses from train(model, optimizer, X, y), found {length}"
+    assert length == 100, say(
+        "expected {wanted} losses from {call}, found {found}",
+        wanted=100,
+        call="train(model, optimizer, X, y)",
+        found=length,
+    )
 
 
 @check(
@@ -128,7 +146,7 @@ def test_train_first_loss(student):
         training("batch norm", 16, plain_sgd, 2),
     ):
         found, _ = case.ask(student)
-        what = f"the loss of all {len(case.problem.y)} samples{special(case.problem)}"
+        what = on_its_model(loss_of_samples(len(case.problem.y)), case.problem)
         expect_curve(found, case.reference[0], torch.float64, what, entries=1)
 
 
@@ -148,7 +166,7 @@ def test_train_curve(student):
         training("tanh", 9, adam, 8, dtype=torch.float32),
     ):
         found, _ = case.ask(student)
-        expect_curve(found, case.reference[0], case.problem.X.dtype, "the loss")
+        expect_curve(found, case.reference[0], case.problem.X.dtype, LOSS)
 
 
 @check(
@@ -165,8 +183,7 @@ def test_train_trains_the_model(student):
         training("no activation", 0, diverging, 10, dtype=torch.float32),
     ):
         _, model = case.ask(student)
-        after = f"the given model as {case.steps} step{'s' if case.steps > 1 else ''} of the optimizer leave it"
-        expect_parameters(look_at(student, model), case.reference[1], case.before, case.problem.X.dtype, after)
+        expect_parameters(look_at(student, model), case.reference[1], case.before, case.problem.X.dtype, case.steps)
 
 
 @check(

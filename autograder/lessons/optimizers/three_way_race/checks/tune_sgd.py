@@ -8,9 +8,10 @@ from torch import nn
 
 from autograder.checking.check import check
 from autograder.checking.unchanged import expect_unchanged
-from autograder.checking.words import tell
+from autograder.checking.words import tell, tell_call
 from autograder.lessons.optimizers.three_way_race.problems import MakeOptimizer, Problem, make_problem, run
 from autograder.lessons.optimizers.three_way_race.training import mentioning_train
+from autograder.messages import say
 
 # Seeds were searched for on which one mistake gives another answer and the next best final loss is at least 25 % above
 # the best: no rounding changes the winner.
@@ -34,14 +35,20 @@ def expect_best(student, problem: Problem, lrs: list[float] | tuple[float, ...],
     found = student.tune_sgd(model, problem.X, problem.y, lrs, **given)
     finals = {lr: final_loss(problem, lr, steps) for lr in lrs}
     wanted = min((lr for lr in lrs if math.isfinite(finals[lr])), key=finals.__getitem__)
-    call = f"of lrs {', '.join(f'{lr:g}' for lr in lrs)}, for steps={steps}{'' if given else ' (the default)'},"
-    ends = {lr: f"final loss {finals[lr]:.3g}" for lr in lrs}
+    call = tell_call("tune_sgd", "model", "X", "y", lrs, **given)
     with mentioning_train(student, problem, make_sgd(wanted), steps):
-        assert type(found) in (int, float), f"expected one of the learning rates {call} found {tell(found)}"
+        assert type(found) in (int, float), say(
+            "expected one of the learning rates from {call}, found {found}", call=call, found=tell(found)
+        )
         chosen = [lr for lr in lrs if math.isclose(lr, found, rel_tol=1e-9)]
-        assert chosen, f"expected one of the learning rates {call} found {found:.9g}"
-        assert chosen[0] == wanted, (
-            f"expected {wanted:g} ({ends[wanted]}) {call} found {chosen[0]:g} ({ends[chosen[0]]})"
+        assert chosen, say("expected one of the learning rates from {call}, found {found:.9g}", call=call, found=found)
+        assert chosen[0] == wanted, say(
+            "expected {wanted} (final loss {lowest:.3g}) from {call}, found {found} (final loss {end:.3g})",
+            wanted=wanted,
+            lowest=finals[wanted],
+            call=call,
+            found=chosen[0],
+            end=finals[chosen[0]],
         )
     return model
 
