@@ -265,6 +265,27 @@ def audit(lesson: str | None, force: bool, workers: int | None, course: Path | N
 
 
 @main.command()
+@click.argument("lesson", required=False)
+@_workers
+@_course
+def messages(lesson: str | None, workers: int | None, course: Path | None) -> None:
+    """List every template of what students read, in all lessons or in one LESSON, with an example.
+
+    Examples are what prepared mistakes are told, which are graded for that once.
+    """
+    from autograder.authoring.cases import KEPT
+    from autograder.authoring.templates import print_templates, with_examples
+    from autograder.course import Course, CourseError
+    from autograder.sandbox.confinement import NoSandboxError
+
+    try:
+        found = Course.find(course)
+        print_templates(with_examples(found, lesson, found.root / KEPT, workers))
+    except (CourseError, NoSandboxError) as error:
+        raise NothingDone(str(error)) from error
+
+
+@main.command()
 @click.argument("name")
 @click.option("--assignment", help="The assignment that it belongs to, where there are several.")
 @_course

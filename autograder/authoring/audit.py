@@ -15,6 +15,7 @@ from rich.text import Text
 from autograder.authoring.build import stale_files
 from autograder.authoring.cases import QUICK, REFERENCE, STUB, Case, cases, grade, grade_all, notebook_of
 from autograder.authoring.specimens import Attack
+from autograder.authoring.templates import prose_in
 from autograder.course import Course, Exercise
 from autograder.grading.graded import Graded
 from autograder.pages.terminal import progress
@@ -60,6 +61,7 @@ def judge(case: Case, graded: Graded | None = None) -> Verdict:
         named = case.specimen.caught_by if case.specimen else ()
         problems += [f"{name} does not catch it" for name in named if name not in failed]
         problems += [] if named else ["it names no check that must catch it"]
+        problems += [f"its feedback holds words that are no template: {text}" for text in _untranslatable(found)]
     own_code = "\n".join(cell.source for cell in notebook_of(case).cells)
     problems += [f"its feedback holds {leak}" for leak in _leaks(found, exercise, own_code)]
     return Verdict(case, problems, [check.name for check in found.checks], failed)
@@ -136,6 +138,12 @@ def print_audit(result: Audit, console: Console | None = None) -> None:
 def _first_message(grade: Grade) -> str:
     check = next(check for check in grade.checks if check.status != "passed")
     return f"{check.name}: {check.message}"
+
+
+def _untranslatable(grade: Grade) -> list[str]:
+    """What failed checks say outside of templates: ``say`` was not called, or a value of it is a sentence."""
+    failed = [check.message for check in grade.checks if check.status == "failed" and check.message is not None]
+    return sorted({text for message in failed for text in prose_in(message)})
 
 
 def _hidden(exercise: Exercise) -> str:

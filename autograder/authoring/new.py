@@ -24,7 +24,8 @@ _CHECKS = '''\
 
 from autograder.checking.check import check
 from autograder.checking.expect import same
-from autograder.checking.words import tell
+from autograder.checking.words import tell, tell_call
+from autograder.messages import say
 
 
 @check("test_double", 1.0, "What must be added to x to have it twice?")
@@ -32,7 +33,12 @@ def test_double(student):
     """double returns twice its argument."""
     for x in (1.5, -3.0, 0.0):
         found = student.double(x)
-        assert same(found, 2 * x), f"expected double({{x:g}}) to be {{2 * x:g}}, found {{tell(found)}}"
+        assert same(found, 2 * x), say(
+            "expected {{call}} to be {{wanted}}, found {{found}}",
+            call=tell_call("double", x),
+            wanted=2 * x,
+            found=tell(found),
+        )
 '''
 
 _MISTAKES = """\

@@ -119,10 +119,11 @@ class Student:
                 function=function,
                 type=answer.detail,
             )
+        call = f"{function}({', '.join(['…'] * len(args) + [f'{name}=…' for name in kwargs])})"
         return say(
             "{function} can't be called as {call}: it is defined as {definition}.",
             function=function,
-            call=f"{function}({', '.join(['…'] * len(args) + [f'{name}=…' for name in kwargs])})",
+            call=call,
             definition=quote(function + answer.detail),
         )
 

@@ -183,7 +183,7 @@ class Guest:
                     self.end()
                     if attempt:
                         raise StudentFault(say("The notebook's process stopped answering.")) from error
-        raise AssertionError("not reached")
+        raise SandboxError("not reached")
 
     def _explain(self, error: wire.WireError, seconds: float) -> Message:
         status = self.end()
