@@ -96,7 +96,7 @@ def with_examples(course: Course, lesson: str | None, kept: Path, workers: int |
                 examples.setdefault(message.template, str(message))
         spoken.setdefault(str(case.exercise), []).extend(_spoken(case, graded.grade.checks))
     found = [] if lesson else of_everything(course)
-    for exercise in dict.fromkeys(case.exercise for case in todo):
+    for exercise in {str(case.exercise): case.exercise for case in todo}.values():
         found += [*of_lesson(exercise), *dict.fromkeys(spoken[str(exercise)])]
     return [Template(one.text, one.place, one.example or examples.get(one.text, "")) for one in found]
 
