@@ -49,7 +49,7 @@ KNOWN: dict[str, dict[str, list[str]]] = {
         "sandbox/guest/session.py": ["elif isinstance(message, wire.Fork): -> while True:"],
         "sandbox/guest/zygote.py": ["elif message.pid in living: -> while True:"],
         "sandbox/guest/kernel.py": ["return True"],
-        "sandbox/loaded.py": ['raise AssertionError("not reached")', "for attempt in range(2): -> exit"],
+        "sandbox/loaded.py": ['raise SandboxError("not reached")', "for attempt in range(2): -> exit"],
     },
     "only by chance: a signal between two lines, or more processes than fit": {
         "sandbox/guest/kernel.py": ["self.showtraceback()"],
