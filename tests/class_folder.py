@@ -87,6 +87,10 @@ class ClassFolder:
             return {grade.name: (grade.auto_score, grade.needs_manual_grade) for grade in submission.grades}
 
     def feedback(self, student: str) -> str:
-        """The student's feedback page."""
+        """Make the student's feedback page."""
         self.nbgrader("generate_feedback", "optimizers", "--force", "--student", student)
+        return self.page(student)
+
+    def page(self, student: str) -> str:
+        """The student's feedback page, which is there."""
         return (self.root / "feedback" / student / "optimizers" / f"{NOTEBOOK}.html").read_text()
