@@ -9,7 +9,7 @@ NO_SANDBOX := A sandbox is needed: sudo apt-get install bubblewrap (or Linux 6.1
 
 .PHONY: needs sandbox check test audit-all lint demo build bench coverage variant-runs doctor nbgrader-tests fuzz kill-test clean
 
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: lint  ## what a change must not break, in about a minute: style, types, walls, and the quick tests
 	$(PYTEST) -m "not slow"

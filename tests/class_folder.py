@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import nbformat
 from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
 
+from autograder.grading.batch import kept_environment
 from tests.conftest import ROOT
 
 COURSE_ID = "optimizers-course"
 NOTEBOOK = "1-build-optimizers"
+
+
+def api(root: Path) -> NbGraderAPI:
+    """nbgrader's commands on a course folder, in this process, which takes less time than one for each."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    return NbGraderAPI(CourseDirectory(config=config, root=str(root)), config=config)
+
+
+def generate(root: Path, assignment: str = "optimizers") -> None:
+    """``nbgrader generate_assignment``, in this process."""
+    with kept_environment():
+        result = api(root).generate_assignment(assignment)
+    assert result["success"], result.get("log")
 
 
 class ClassFolder:
@@ -28,6 +47,13 @@ class ClassFolder:
         self.exchange.mkdir()
         self.exchange.chmod(0o777)
         self.home.mkdir()
+
+    def at(self, folder: Path) -> Self:
+        """The same, as it is now, in another folder."""
+        shutil.copytree(self.root.parent, folder, dirs_exist_ok=True)
+        other = copy.copy(self)
+        other.root, other.exchange, other.home = (folder / path.name for path in (self.root, self.exchange, self.home))
+        return other
 
     def nbgrader(self, *arguments: str, cwd: Path | None = None, ok: bool = True, **environment: str) -> str:
         """Run a command; what it printed."""
@@ -61,6 +87,10 @@ class ClassFolder:
             return {grade.name: (grade.auto_score, grade.needs_manual_grade) for grade in submission.grades}
 
     def feedback(self, student: str) -> str:
-        """The student's feedback page."""
+        """Make the student's feedback page."""
         self.nbgrader("generate_feedback", "optimizers", "--force", "--student", student)
+        return self.page(student)
+
+    def page(self, student: str) -> str:
+        """The student's feedback page, which is there."""
         return (self.root / "feedback" / student / "optimizers" / f"{NOTEBOOK}.html").read_text()

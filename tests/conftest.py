@@ -6,15 +6,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
 import pytest
 
-from autograder.authoring import specimens
 from autograder.course import Course, Exercise
-from autograder.grading.finding import find_submission
-from autograder.grading.grader import Grader
-from autograder.results import Grade
+
+if TYPE_CHECKING:  # the process that only hands out the tests shall not wait for torch
+    import nbformat
+
+    from autograder.grading.grader import Grader
+    from autograder.results import Grade
 
 ROOT = Path(__file__).parent.parent
 ATTACKS = ROOT / "tests" / "attacks"
@@ -44,14 +46,19 @@ def exercise(course: Course) -> Exercise:
 
 @pytest.fixture(scope="session")
 def grader() -> Iterator[Grader]:
-    """A warm grader, on the best sandbox of this machine."""
-    with Grader() as grader:
-        yield grader
+    """The warm grader of this process, on the best sandbox of this machine."""
+    from autograder.grading.batch import process_grader
+
+    grader = process_grader(False)
+    yield grader
+    grader.close()
 
 
 @pytest.fixture
 def solution(exercise: Exercise) -> nbformat.NotebookNode:
     """The first exercise, answered as in the reference solution."""
+    from autograder.authoring import specimens
+
     return specimens.answer(exercise, {})
 
 
@@ -74,6 +81,17 @@ def set_cell(notebook: nbformat.NotebookNode, name: str, source: str) -> None:
     raise KeyError(name)
 
 
+def shorten(source: Path) -> None:
+    """Leave the graded and given cells of a notebook alone, which takes less time to run."""
+    import nbformat
+
+    from autograder.authoring import specimens
+
+    nbformat.write(specimens.without_examples(nbformat.read(source, as_version=4)), source)
+
+
 def grade_file(grader: Grader, path: Path, course: Course) -> Grade:
     """The Grade of a notebook file that lies anywhere."""
+    from autograder.grading.finding import find_submission
+
     return grader.grade(find_submission(path, course)).grade

@@ -98,6 +98,7 @@ def test_without_a_sandbox_nothing_is_graded(run, submitted, monkeypatch):
     assert "No sandbox works here" in result.stderr
 
 
+@pytest.mark.slow
 def test_unsafe_is_shown_on_the_result(run, submitted, monkeypatch):
     monkeypatch.setenv("AUTOGRADER_SANDBOX", "none")
     result = run("grade", "--json", "--unsafe", submitted / "ann")
@@ -106,7 +107,7 @@ def test_unsafe_is_shown_on_the_result(run, submitted, monkeypatch):
     assert "without a sandbox" in line["reason"]
 
 
-@pytest.mark.parametrize("backend", ["bubblewrap", "sandlock"])
+@pytest.mark.parametrize("backend", ["bubblewrap", pytest.param("sandlock", marks=pytest.mark.slow)])
 def test_doctor_says_which_sandbox_is_active(run, monkeypatch, backend):
     monkeypatch.setenv("AUTOGRADER_SANDBOX", backend)
     result = run("doctor")

@@ -26,7 +26,7 @@ from autograder.authoring import specimens
 from autograder.cli import main
 from autograder.grading.batch import kept_environment
 from tests.class_folder import NOTEBOOK, ClassFolder
-from tests.conftest import ROOT
+from tests.conftest import ROOT, shorten
 from tests.hosts.test_strangers import own_notebook
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -221,6 +221,7 @@ class Reader(ClassFolder):
         super().__init__(folder)
         for path in (self.root / "source").glob("*/[2-9]-*.ipynb"):  # each takes time
             path.unlink()
+        shorten(self.root / "source" / "optimizers" / f"{NOTEBOOK}.ipynb")
         (self.root / ".venv").symlink_to(sys.prefix)
         self.configure(f'c.Exchange.root = "{self.exchange}"')  # as docs/instructor.md says
         self.mark = folder / "mark"

@@ -133,9 +133,9 @@ CHECK = "import lab\ndef build_sgd(*args, **kwargs):\n    return None\nlab.check
 @pytest.mark.parametrize(
     ("execution", "code", "says"),
     [
-        (None, 0, "0 of 3 public checks passed"),
+        pytest.param(None, 0, "0 of 3 public checks passed", marks=pytest.mark.slow),
         ("validate", 1, "ChecksFailed"),
-        ("autograde", 1, "autograded without the course's own nbgrader_config.py"),
+        pytest.param("autograde", 1, "autograded without the course's own nbgrader_config.py", marks=pytest.mark.slow),
     ],
 )
 def test_public_checks_raise_only_where_nbgrader_looks(execution, code, says):

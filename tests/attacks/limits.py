@@ -36,7 +36,7 @@ import time
 
 
 def build_sgd(*args, **kwargs):
-    time.sleep(0.9)
+    time.sleep(0.6)
 
 
 build_adam = build_adamw = decay_pull = build_sgd

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import shutil
 
 import nbformat
@@ -13,16 +14,32 @@ from autograder.authoring.new import create
 from autograder.course import LESSONS, Course, CourseError, Lesson
 from tests.conftest import ROOT
 
-EXERCISES = Course(ROOT).assignment().exercises
+COURSE = Course(ROOT)
+EXERCISES = COURSE.assignment().exercises
+PARTS = 8
+"""Of the audit of a lesson: as many tests, so that workers share them evenly."""
+
+
+@functools.cache
+def all_cases(name):
+    """Without the attacks: tests/sandbox/test_attacks.py tries each of them under both sandboxes."""
+    return cases.cases(COURSE, None, name)
 
 
 @pytest.mark.slow
-def test_the_course_passes_its_audit(capsys):
-    """Without the attacks: tests/sandbox/test_attacks.py tries each of them under both sandboxes."""
-    result = audit.audit(Course(ROOT), attacks=None)
-    with capsys.disabled():
-        audit.print_audit(result)
-    assert result.problems == []
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("name", sorted(EXERCISES, reverse=True))
+def test_a_part_of_the_course_passes_its_audit(name, part):
+    verdicts = [audit.judge(case) for case in all_cases(name)[part::PARTS]]
+    assert [(v.case.kind, v.case.title, v.problems) for v in verdicts if v.problems] == []
+    if part == 0:
+        others = [audit.Verdict(case, [], [], []) for case in all_cases(name)]
+        assert audit.unneeded_checks([verdicts[0], *others]) == []
+
+
+@pytest.mark.slow
+def test_what_is_generated_is_not_stale():
+    assert stale_files(COURSE) == []
 
 
 @pytest.mark.slow
@@ -151,6 +168,27 @@ def test_one_lesson_is_audited_by_its_name_or_its_notebooks(small):
         assert {case.exercise.name for case in cases.cases(small, None, name)} == {"2-lion"}
     with pytest.raises(CourseError, match=r"The course has no lesson 3-muon\. It has: second/1-adamw, second/2-lion\."):
         cases.cases(small, None, "3-muon")
+
+
+def test_an_audit_tells_what_it_found(small, monkeypatch, capsys):
+    mistakes = small.lessons / "second" / "lion" / "mistakes.py"
+    mistakes.write_text(mistakes.read_text().replace("caught_by=", 'caught_by="test_nothing" was='))
+    monkeypatch.setattr(audit, "stale_files", lambda course: ["lab.py"])
+    result = audit.audit(small, attacks=None, workers=1)
+    audit.print_audit(result)
+    assert result.problems == [
+        "second/2-lion, mistakes: The square is taken for the double: test_nothing does not catch it",
+        "second/2-lion: no mistake needs the check test_double",
+        "second/2-lion: there is no check test_nothing, which a mistake names",
+        "lab.py is stale. Run: autograder build",
+    ]
+    table, *problems = capsys.readouterr().out.partition("\n✗ ")
+    assert [line.split() for line in table.splitlines()[1:]] == [
+        ["exercise", "checks", *("mistakes", "variants", "attacks", "reference", "quick", "stub")],
+        ["second/1-adamw", "1", "1/1", "1/1", "0/0", "1/1", "1/1", "1/1"],
+        ["second/2-lion", "1", "0/1", "1/1", "0/0", "1/1", "1/1", "1/1"],
+    ]
+    assert "".join(problems).split("\n✗ ")[1:] == [*result.problems[:3], f"{result.problems[3]}\n4 problems\n"]
 
 
 def test_what_is_finished_is_kept_until_something_changes_that_it_depends_on(small, tmp_path, monkeypatch):

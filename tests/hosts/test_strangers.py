@@ -6,16 +6,13 @@ import shutil
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
-from traitlets.config import PyFileConfigLoader
 
 from autograder.authoring import specimens
 from autograder.course import METADATA
 from autograder.grading.batch import kept_environment
 from autograder.grading.in_notebook import grade_in
 from autograder.hosts.nbgrader import plugin
-from tests.class_folder import ClassFolder
+from tests.class_folder import ClassFolder, api, generate
 from tests.hosts.test_failures import FakeGrader
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission
@@ -47,26 +44,26 @@ class Room(ClassFolder):
 
     def __init__(self, folder):
         super().__init__(folder)
-        self.mark = folder / "mark"
-        self.source = self.root / "source"
         for name in ("3-learning-rate-groups", "4-three-way-race"):
             (self.source / "optimizers" / f"{name}.ipynb").unlink()
         (self.source / "ps1").mkdir()
         nbformat.write(own_notebook(self.mark), self.source / "ps1" / "problem.ipynb")
 
+    @property
+    def mark(self):
+        return self.root.parent / "mark"
+
+    @property
+    def source(self):
+        return self.root / "source"
+
     def configure(self, line):
         with (self.root / "nbgrader_config.py").open("a") as file:
             file.write(f"\n{line}\n")
 
-    def api(self):
-        config = PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
-        return NbGraderAPI(CourseDirectory(config=config, root=str(self.root)), config=config)
-
     def release(self, *assignments):
         for assignment in assignments:
-            with kept_environment():
-                result = self.api().generate_assignment(assignment)
-            assert result["success"], result.get("log")
+            generate(self.root, assignment)
 
     def hand_in(self, assignment, notebook, content=None, student="ann"):
         folder = self.root / "submitted" / student / assignment
@@ -76,7 +73,7 @@ class Room(ClassFolder):
     def autograde(self, assignment, force=False):
         """What nbgrader logged, and each cell's score and whether it waits for a person."""
         with kept_environment():
-            result = self.api().autograde(assignment, "ann", force=force)
+            result = api(self.root).autograde(assignment, "ann", force=force)
         assert result["success"], result.get("log")
         with Gradebook(f"sqlite:///{self.root / 'gradebook.db'}") as gradebook:
             rows = gradebook.find_submission(assignment, "ann").notebooks
@@ -89,16 +86,42 @@ def solution(solution):
     return specimens.without_examples(solution)
 
 
+@pytest.fixture(scope="module")
+def unreleased(tmp_path_factory):
+    return Room(tmp_path_factory.mktemp("unreleased"))
+
+
+@pytest.fixture(scope="module")
+def all_released(unreleased, tmp_path_factory):
+    room = unreleased.at(tmp_path_factory.mktemp("released"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(room.root)
+        room.release("optimizers", "ps1")
+    return room
+
+
 @pytest.fixture
-def room(tmp_path, monkeypatch):
-    found = Room(tmp_path)
-    monkeypatch.chdir(found.root)
+def fake_grader(monkeypatch):
     monkeypatch.setattr(plugin, "process_grader", lambda unsafe: FakeGrader())
+
+
+@pytest.fixture
+def fresh_room(unreleased, fake_grader, tmp_path, monkeypatch):
+    """One in which nothing is released yet."""
+    found = unreleased.at(tmp_path)
+    monkeypatch.chdir(found.root)
+    return found
+
+
+@pytest.fixture
+def room(all_released, fake_grader, tmp_path, monkeypatch):
+    """One in which both assignments are released."""
+    found = all_released.at(tmp_path)
+    monkeypatch.chdir(found.root)
     return found
 
 
 def test_a_stranger_is_never_run_and_the_line_to_add_is_told(room):
-    room.release("ps1")
     room.hand_in("ps1", "problem")
     log, scores = room.autograde("ps1")
     assert scores == {("problem", "test_answer"): (None, True)}
@@ -114,7 +137,6 @@ def test_a_stranger_is_never_run_and_the_line_to_add_is_told(room):
 @pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["ps1", "ps*", "*"])
 def test_what_is_left_to_nbgrader_is_graded_by_it(room, pattern):
-    room.release("ps1", "optimizers")
     room.hand_in("ps1", "problem")
     room.autograde("ps1")
     room.configure(f'{LEFT} = ["essay", "{pattern}"]')
@@ -128,7 +150,6 @@ def test_what_is_left_to_nbgrader_is_graded_by_it(room, pattern):
 
 
 def test_an_old_score_of_a_stranger_does_not_survive(room):
-    room.release("ps1")
     with Gradebook(f"sqlite:///{room.root / 'gradebook.db'}") as gradebook:
         gradebook.add_student("ann")
         submission = gradebook.add_submission("ps1", "ann")
@@ -145,27 +166,26 @@ def lessons_of(room, assignment):
     return {name: grade and (grade.assignment, grade.exercise, grade.max_score) for name, grade in grades.items()}
 
 
-def test_a_renamed_assignment_is_graded_here(room, solution):
-    shutil.move(room.source / "optimizers", room.source / "week 7")
-    room.release("week 7")
-    room.hand_in("week 7", FIRST, solution)
-    _, scores = room.autograde("week 7")
+def test_a_renamed_assignment_is_graded_here(fresh_room, solution):
+    shutil.move(fresh_room.source / "optimizers", fresh_room.source / "week 7")
+    fresh_room.release("week 7")
+    fresh_room.hand_in("week 7", FIRST, solution)
+    _, scores = fresh_room.autograde("week 7")
     assert sum(score for (name, _), (score, _) in scores.items() if name == FIRST) == 12
-    assert lessons_of(room, "week 7") == {FIRST: ("week 7", FIRST, 12)}
+    assert lessons_of(fresh_room, "week 7") == {FIRST: ("week 7", FIRST, 12)}
 
 
-def test_another_source_directory_is_found(room, solution):
-    room.configure('c.CourseDirectory.source_directory = "material"')
-    shutil.move(room.source, room.root / "material")
-    room.release("optimizers")
-    room.hand_in("optimizers", FIRST, solution)
-    room.autograde("optimizers")
-    assert lessons_of(room, "optimizers") == {FIRST: ("optimizers", FIRST, 12)}
+def test_another_source_directory_is_found(fresh_room, solution):
+    fresh_room.configure('c.CourseDirectory.source_directory = "material"')
+    shutil.move(fresh_room.source, fresh_room.root / "material")
+    fresh_room.release("optimizers")
+    fresh_room.hand_in("optimizers", FIRST, solution)
+    fresh_room.autograde("optimizers")
+    assert lessons_of(fresh_room, "optimizers") == {FIRST: ("optimizers", FIRST, 12)}
 
 
 @pytest.mark.parametrize("missing", ["source", "source/optimizers", f"source/optimizers/{FIRST}.ipynb"])
 def test_without_its_source_nothing_is_run(room, solution, missing):
-    room.release("optimizers")
     solution.cells.insert(0, nbformat.v4.new_code_cell(own_notebook(room.mark).cells[0].source))
     room.hand_in("optimizers", FIRST, solution)
     path = room.root / missing
@@ -176,20 +196,19 @@ def test_without_its_source_nothing_is_run(room, solution, missing):
     assert not room.mark.exists()
 
 
-def test_two_notebooks_of_one_name_have_each_their_own_lesson(room, course, solution):
+def test_two_notebooks_of_one_name_have_each_their_own_lesson(fresh_room, course, solution):
     """The second one's lesson has other points; nothing of one is mixed up with the other."""
-    (room.source / "second").mkdir()
-    shutil.copy(room.source / "optimizers" / f"{SECOND}.ipynb", room.source / "second" / f"{FIRST}.ipynb")
-    room.release("optimizers", "second")
+    (fresh_room.source / "second").mkdir()
+    shutil.copy(fresh_room.source / "optimizers" / f"{SECOND}.ipynb", fresh_room.source / "second" / f"{FIRST}.ipynb")
+    fresh_room.release("optimizers", "second")
     for assignment in ("optimizers", "second"):
-        room.hand_in(assignment, FIRST, solution)
-        room.autograde(assignment)
-    assert lessons_of(room, "optimizers") == {FIRST: ("optimizers", FIRST, 12)}
-    assert lessons_of(room, "second") == {FIRST: ("second", FIRST, 10)}
+        fresh_room.hand_in(assignment, FIRST, solution)
+        fresh_room.autograde(assignment)
+    assert lessons_of(fresh_room, "optimizers") == {FIRST: ("optimizers", FIRST, 12)}
+    assert lessons_of(fresh_room, "second") == {FIRST: ("second", FIRST, 10)}
 
 
 def test_a_name_in_a_students_metadata_decides_nothing(room, solution):
-    room.release("optimizers", "ps1")
     lying = own_notebook(room.mark)
     lying.metadata[METADATA] = {"lesson": f"optimizers/{FIRST}", "grade": {"form": 1, "status": "graded"}}
     room.hand_in("ps1", "problem", lying)

@@ -28,6 +28,7 @@ from autograder.grading.store import Store
 from autograder.hosts.nbgrader.read_class import read_class
 from autograder.hosts.nbgrader.whole_class import Class
 from autograder.results import CheckResult, Grade
+from tests.class_folder import generate
 from tests.conftest import ROOT, set_cell
 
 NOTEBOOK = "1-build-optimizers"
@@ -40,7 +41,9 @@ def released(tmp_path_factory, course):
     root.mkdir()
     shutil.copy(course.root / "nbgrader_config.py", root)
     shutil.copytree(course.root / "source", root / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    run_nbgrader(root, "generate_assignment", "optimizers")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        generate(root)
     return root
 
 

@@ -429,11 +429,10 @@ ONCE = PRACTISE.format(name="build_adam").replace("range(40)", "range(1)") + "la
 @pytest.mark.parametrize(
     "environment",
     [
-        {"OPTIMIZERS_PROGRESS": ""},
-        {"OPTIMIZERS_PROGRESS": "", "NBGRADER_EXECUTION": "validate"},
-        {"NBGRADER_EXECUTION": "validate"},
+        pytest.param({"OPTIMIZERS_PROGRESS": ""}, id="switched off"),
+        pytest.param({"OPTIMIZERS_PROGRESS": "", "NBGRADER_EXECUTION": "validate"}, id="both", marks=pytest.mark.slow),
+        pytest.param({"NBGRADER_EXECUTION": "validate"}, id="validated by nbgrader", marks=pytest.mark.slow),
     ],
-    ids=["switched off", "both", "validated by nbgrader"],
 )
 def test_no_record_is_kept(tmp_path, environment):
     home = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "matplotlib")}
@@ -472,6 +471,7 @@ def test_a_submission_that_checks_itself_keeps_none(grader, exercise, solution):
     assert graded.grade.score == exercise.max_score
 
 
+@pytest.mark.slow
 def test_by_default_it_lies_with_the_users_own_data(tmp_path):
     environment = {"HOME": str(tmp_path), "XDG_DATA_HOME": "", "MPLCONFIGDIR": str(tmp_path / "matplotlib")}
     code = "import os\ndel os.environ['OPTIMIZERS_PROGRESS'], os.environ['XDG_DATA_HOME']\n" + ONCE

@@ -361,6 +361,7 @@ def test_the_gradebook_of_another_course_is_refused(made_up):
     assert not database.exists()
 
 
+@pytest.mark.slow
 def test_a_browser_shows_the_page(busy, tmp_path):
     """Chromium lays it out without a script, and prints it on a few pages."""
     assert run(busy).exit_code == 0

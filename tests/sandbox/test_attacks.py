@@ -23,13 +23,53 @@ from tests.conftest import ATTACKS, ROOT
 
 BACKENDS = [confinement.BUBBLEWRAP, confinement.SANDLOCK]
 LIMITS = Limits(cell=0.4, call=0.2, patience=1.0, submission=5.0)
+SHORT = Limits(cell=0.2, call=0.1, patience=0.4, submission=2.5)
+HANG = {
+    "A loop that catches everything, in a cell",
+    "A loop that catches everything, in a call",
+    "Sleep for ever without computing, in a cell",
+    "Sleep for ever without computing, in a call",
+    "Every function sleeps just short of its limit",
+    "The alarm of the CPU limit is swallowed, blocked and switched off",
+    "A timer fires into the code of the grader",
+    "Code in C that listens to no signal",
+    "Parameters whose own methods never return",
+    "The fork of the session hangs",
+    "A fork comes back as a second notebook",
+    "Threads that never end, and that raise",
+    "A signal to the own process group, which reaches past a namespace",
+    "Answers are sent before they are asked for",
+    "Valid messages are written on every open descriptor",
+    "A message that comes one byte at a time",
+}
+"""Attacks that only hang, until they are stopped: there is no more to see of them after 5 s than under SHORT limits."""
+QUICK = {
+    "Every function returns an object equal to everything",
+    "A subclass of SGD takes the name of SGD",
+    "The checks of torch and Python are patched to be true",
+    "A display hook shows the full marks of each test cell",
+    "Pickles that run code when they are loaded",
+    "The describer says that every result is what was sent first",
+    "A message that announces four gigabytes",
+    "A disk full of large files",
+    "One kill for all",
+    "A daemon that has left its session",
+    "The files of the course are read by their names",
+    "What an earlier submission has left behind",
+    "A connection to the network",
+}
+"""Of each topic and each promise some that ``make check`` tries; ``make test`` tries all."""
 CANARY = "canary-5d41402a"
 NAMES = ["1-build-optimizers", "2-decay-groups", "3-learning-rate-groups", "4-three-way-race"]
 COURSE = Course(ROOT)
 PARAMETERS = [
-    pytest.param(attack, id=attack.title, marks=[] if attack.topic == "scores" else [pytest.mark.slow])
+    pytest.param(attack, id=attack.title, marks=[] if attack.title in QUICK else [pytest.mark.slow])
     for _, attack in specimens.read_attacks(ATTACKS, COURSE)
 ]
+
+
+def test_the_titles_are_those_of_attacks():
+    assert {attack.title for _, attack in specimens.read_attacks(ATTACKS, COURSE)} >= HANG | QUICK
 
 
 @pytest.fixture(scope="module", params=BACKENDS, ids=lambda backend: backend.name)
@@ -41,11 +81,11 @@ def backend(request):
 
 @pytest.fixture(scope="module")
 def warm(backend):
-    """A warm grader with small limits. Its own environment holds a canary."""
+    """A warm grader. Its own environment holds a canary."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOGRADER_SANDBOX", backend.name)
         patch.setenv("AUTOGRADER_CANARY", CANARY)
-        with Grader(limits=LIMITS) as grader:
+        with Grader() as grader:
             expect_full_marks(grader, Course(ROOT))  # the first one is slow
             yield grader
 
@@ -95,6 +135,7 @@ def test_the_attack_is_held(warm, host, course, attack):
     sandbox = warm.sandbox
     if attack.holds == "no leak":
         leave_something_behind(warm, course)
+    warm.limits = SHORT if attack.title in HANG else LIMITS
     graded = warm.grade(Submission.of(attack.notebook(exercise, host["told"]), exercise, attack.title))
     grade, targets = graded.grade, attack.targets(exercise)
     assert grade.status == "graded", grade.reason
@@ -132,10 +173,7 @@ for folder in (".", "/tmp", "/box", "/dev/shm", "/var/tmp", ".."):
 def grade_innocent(grader, notebook, exercise):
     """Grade with the limits of everyday."""
     grader.limits = Limits()
-    try:
-        return grader.grade(Submission.of(notebook, exercise, "innocent")).grade
-    finally:
-        grader.limits = LIMITS
+    return grader.grade(Submission.of(notebook, exercise, "innocent")).grade
 
 
 def expect_full_marks(grader, course):

@@ -53,6 +53,7 @@ def test_a_sandbox_can_be_closed_while_it_warms_up(backend, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_one_that_ends_while_it_warms_up_is_replaced(exercise, solution, sandbox):
     started = Sandbox(sandbox.backend)
     os.killpg(started._process.pid, signal.SIGKILL)
