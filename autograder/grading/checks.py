@@ -47,7 +47,9 @@ def make_checks(
     session = _Session(guest, only)
     # under the folder above the lessons, so that no two lessons have modules of one name
     root = folder.parent.parent.parent
-    code = pytest.main([*_PYTEST_OPTIONS, "--rootdir", str(root), *map(str, files)], plugins=[session])
+    # else pytest goes through every folder from / on, and asks of each file in them whether it is a test
+    places = ["--rootdir", str(root), "--confcutdir", str(files[0].parent)]
+    code = pytest.main([*_PYTEST_OPTIONS, *places, *map(str, files)], plugins=[session])
     session.ladder.close()
     if code == pytest.ExitCode.INTERRUPTED and not session.problems:
         raise KeyboardInterrupt
