@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Collection, Generator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,12 @@ class ChecksError(Exception):
 _UNUSED = (
     *("terminal", "cacheprovider", "warnings", "logging", "faulthandler", "unraisableexception", "threadexception"),
     *("doctest", "junitxml", "pastebin", "unittest", "setuponly", "setupplan", "stepwise", "skipping", "debugging"),
-    *("recwarn", "tmpdir", "monkeypatch", "legacypath", "subtests"),
+    *("recwarn", "tmpdir", "monkeypatch", "legacypath", "subtests", "capture", "assertion"),
 )
 """pytest's own plugins that these runs do without: each costs time, most of all those that collect all garbage."""
 
 _PYTEST_OPTIONS = [
     *("--disable-plugin-autoload", "--noconftest", "--import-mode=importlib", "-c", os.devnull),
-    *("--assert=plain", "--capture=no"),
     *(option for plugin in _UNUSED for option in ("-p", f"no:{plugin}")),
 ]
 
@@ -45,20 +45,30 @@ def make_checks(
     Raises ChecksError when pytest can't run them, and SandboxError when the sandbox failed on the way.
     """
     _forget_what_changed(folder)
-    session = _Session(guest, only)
+    session = _collected.pop((folder, *files), None) or _collect(folder, files)
+    results = session.judge(guest, only)
+    _collected[folder, *files] = session  # not one that was interrupted: it may be in the midst of a check
+    return results
+
+
+def _collect(folder: Path, files: Sequence[Path]) -> _Session:
+    """Let pytest find the checks in the files. That takes it longer than to make them, so it is done once."""
+    session = _Session()
     # under the folder above the lessons, so that no two lessons have modules of one name
     root = folder.parent.parent.parent
-    code = pytest.main([*_PYTEST_OPTIONS, "--rootdir", str(root), *map(str, files)], plugins=[session])
-    session.ladder.close()
+    # else pytest goes through every folder from / on, and asks of each file in them whether it is a test
+    places = ["--rootdir", str(root), "--confcutdir", str(files[0].parent)]
+    code = pytest.main([*_PYTEST_OPTIONS, *places, *map(str, files)], plugins=[session])
     if code == pytest.ExitCode.INTERRUPTED and not session.problems:
         raise KeyboardInterrupt
-    if session.problems or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+    if session.problems or code != pytest.ExitCode.OK:
         problem = session.problems[0] if session.problems else f"pytest ended with {code!r}"
         raise ChecksError(f"The checks in {folder} are broken: {problem}")
-    if session.sandbox_error:
-        raise session.sandbox_error
-    return session.results
+    return session
 
+
+_collected: dict[tuple[Path, ...], _Session] = {}
+"""The checks that pytest has found, by their lesson's folder and files, as long as none of these changes."""
 
 _imported: dict[tuple[str, ...], tuple[Path, bytes]] = {}
 """What this process has imported of each lesson: from which folder, and a digest of its modules then."""
@@ -78,6 +88,7 @@ def _forget_what_changed(folder: Path) -> None:
             places = Path(getattr(module, "__file__", None) or "/").parents
             if folder in places or (before is not None and before[0] in places):
                 del sys.modules[name]
+        _collected.clear()
         _imported[folder.parts[-2:]] = now
 
 
@@ -95,15 +106,29 @@ def _mark(item: pytest.Item) -> dict[str, Any]:
 
 
 class _Session:
-    """A pytest plugin: gives checks the ``student`` fixture and collects what came of each."""
+    """A pytest plugin: finds checks, gives them the ``student`` fixture and collects what came of each."""
 
-    def __init__(self, guest: Guest, only: Collection[str] | None) -> None:
-        self._only = only
-        self._shown: list[Shown] = []
-        self.ladder = Ladder(guest, self._shown)
-        self.results: list[CheckResult] = []
+    def __init__(self) -> None:
+        self.items: list[pytest.Item] = []
         self.problems: list[str] = []
-        self.sandbox_error: SandboxError | None = None
+
+    def judge(self, guest: Guest, only: Collection[str] | None) -> list[CheckResult]:
+        """Make the checks that pytest has found, or those named, on a loaded notebook."""
+        self._shown: list[Shown] = []
+        self._ladder = Ladder(guest, self._shown)
+        self._results: list[CheckResult] = []
+        self._sandbox_error: SandboxError | None = None
+        items = [item for item in self.items if only is None or item.name in only]
+        try:
+            for item, following in zip_longest(items, items[1:]):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        except Exception as error:
+            raise ChecksError(f"pytest could not make the checks: {error!r}") from error
+        finally:
+            self._ladder.close()
+        if self._sandbox_error:
+            raise self._sandbox_error
+        return self._results
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line(
@@ -116,16 +141,16 @@ class _Session:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         self.problems += [f"{item.name} has no @check" for item in items if item.get_closest_marker("check") is None]
-        if self._only is not None:
-            items[:] = [item for item in items if item.name in self._only]
+        self.items = items
 
-    def pytest_runtestloop(self) -> bool | None:
-        return True if self.problems else None
+    def pytest_runtestloop(self) -> bool:
+        """Nothing is run yet."""
+        return True
 
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Student:
         """The submission, in a fork that only checks have used that passed."""
-        return self.ladder.student(_mark(request.node).get("seconds"))
+        return self._ladder.student(_mark(request.node).get("seconds"))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -135,12 +160,12 @@ class _Session:
                 return (yield)
             except (AssertionError, StudentFault) as error:
                 seconds = _mark(pyfuncitem).get("seconds")
-                return self.ladder.judge_again(error, lambda student: pyfuncitem.obj(student=student), seconds)
+                return self._ladder.judge_again(error, lambda student: pyfuncitem.obj(student=student), seconds)
         except BaseException:
-            self.ladder.close()
+            self._ladder.close()
             raise
         finally:
-            self.ladder.used()
+            self._ladder.used()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -155,14 +180,14 @@ class _Session:
     def _record(self, item: pytest.Item, error: BaseException | None) -> None:
         mark = _mark(item)
         if isinstance(error, SandboxError):
-            self.sandbox_error = error
+            self._sandbox_error = error
         status: Status = "passed"
         if isinstance(error, (AssertionError, StudentFault)):
             status = "failed"
         elif error is not None:
             status = "error"
         shown = self._shown.pop() if self._shown else Shown([], [])
-        self.results.append(
+        self._results.append(
             CheckResult(
                 cell=mark["cell"],
                 name=item.name,

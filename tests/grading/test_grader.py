@@ -7,6 +7,7 @@ import pytest
 
 from autograder.authoring import specimens
 from autograder.course import Lesson
+from autograder.grading import checks as checks_module
 from autograder.grading import grader as grader_module
 from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission
@@ -180,6 +181,23 @@ def test_missing_or_broken_graders_need_review(grader, solution, exercise, tmp_p
     result = grade(grader, solution, broken)
     assert (result.status, result.score) == ("needs_review", None)
     assert reason in " ".join(result.remarks)
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyError("pytest"), "needs_review"), (KeyboardInterrupt(), None)])
+def test_what_stops_pytest_stops_one_submission(grader, solution, exercise, monkeypatch, error, status):
+    """The checks are collected once for all submissions: the next one must not find them half made."""
+
+    def fail(**kwargs):
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(checks_module, "CheckResult", fail)
+        if status is None:
+            with pytest.raises(KeyboardInterrupt):
+                grade(grader, solution, exercise)
+        else:
+            assert grade(grader, solution, exercise).status == status
+    assert grade(grader, solution, exercise).score == 12
 
 
 def test_graders_are_read_again_once_they_are_changed(grader, solution, exercise, tmp_path):
