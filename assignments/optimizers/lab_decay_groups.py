@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lab_checks import CannotRun, Wrong, public_check
+from lab_messages import Row, Said, a_kind_of, listed, say
 
 
 def _linear_and_frozen() -> nn.Module:
@@ -37,28 +38,40 @@ def _tied() -> nn.Module:
 
 
 def _names(model: nn.Module, params: list) -> list[str]:
-    """The names of parameters; of a shared one, the first."""
+    """The names of parameters, sorted; of a shared one the first, and an empty one of what is none."""
     known = {id(param): name for name, param in model.named_parameters()}
-    return [known.get(id(param), "something else") for param in params]
+    return sorted(known.get(id(param), "") for param in params)
 
 
-def _listing(sides: dict[str, list[str]]) -> str:
-    return "; ".join(f"{side}: {', '.join(sorted(names)) or 'nothing'}" for side, names in sides.items())
+def _side(names: list[str]) -> object:
+    return listed(name or say("something else") for name in names)
+
+
+def _lists(decay: list[str], no_decay: list[str]) -> Said:
+    return say("decay: {decay}; no_decay: {no_decay}", decay=_side(decay), no_decay=_side(no_decay))
+
+
+def _groups(groups: list[list[str]]) -> Row:
+    return Row(tuple(say("group {number}: {names}", number=n, names=_side(names)) for n, names in enumerate(groups)))
+
+
+def _expect_groups(optimizer: Optimizer, model: nn.Module, expected: list[list[str]]) -> None:
+    found = [_names(model, group["params"]) for group in optimizer.param_groups]
+    if found != expected:
+        raise Wrong(_groups(expected), _groups(found))
 
 
 def _split(split_decay_groups: Callable, model: nn.Module) -> tuple[list, list]:
     found = split_decay_groups(model)
     if not isinstance(found, (tuple, list)) or len(found) != 2 or not all(isinstance(s, (tuple, list)) for s in found):
-        raise CannotRun("there are no two lists to look at")
+        raise CannotRun(say("there are no two lists to look at"))
     return found
 
 
 def _expect_split(split_decay_groups: Callable, model: nn.Module, decay: list[str], no_decay: list[str]) -> None:
-    sides = zip(("decay", "no_decay"), _split(split_decay_groups, model), strict=True)
-    found = _listing({side: _names(model, params) for side, params in sides})
-    expected = _listing({"decay": decay, "no_decay": no_decay})
-    if found != expected:
-        raise Wrong(expected, found)
+    found = [_names(model, params) for params in _split(split_decay_groups, model)]
+    if found != [sorted(decay), sorted(no_decay)]:
+        raise Wrong(_lists(sorted(decay), sorted(no_decay)), _lists(*found))
 
 
 @public_check(
@@ -72,15 +85,15 @@ def returns_two_lists(split_decay_groups):
     """It returns two lists of parameters."""
     found = split_decay_groups(nn.Linear(3, 2))
     if not isinstance(found, (tuple, list)):
-        raise Wrong("two lists", None if found is None else f"a {type(found).__name__}")
+        raise Wrong(say("two lists"), a_kind_of(found))
     if len(found) != 2:
-        raise Wrong("two lists", f"a {type(found).__name__} of {len(found)}")
+        raise Wrong(say("two lists"), say("a {type} of {count}", type=type(found).__name__, count=len(found)))
     for side in found:
         if not isinstance(side, (tuple, list)):
-            raise Wrong("two lists", f"a {type(side).__name__} in place of a list")
+            raise Wrong(say("two lists"), say("a {type} in place of a list", type=type(side).__name__))
         for item in side:
             if not isinstance(item, nn.Parameter):
-                raise Wrong("parameters in the lists", f"a {type(item).__name__}")
+                raise Wrong(say("parameters in the lists"), say("a {type}", type=type(item).__name__))
 
 
 @public_check(
@@ -179,14 +192,14 @@ def tied_embedding(split_decay_groups):
 
 def _optimizer(found: object) -> Optimizer:
     if not isinstance(found, Optimizer):
-        raise CannotRun("there is no optimizer to look at")
+        raise CannotRun(say("there is no optimizer to look at"))
     return found
 
 
 def _expect_in_groups(optimizer: Optimizer, key: str, expected: list[float]) -> None:
-    found = [group.get(key, "missing") for group in optimizer.param_groups]
+    found = [group.get(key) for group in optimizer.param_groups]
     if found != expected:
-        raise Wrong(*(f"{key} {' and '.join(map(str, values))}" for values in (expected, found)))
+        raise Wrong(*(say("{name} {values}", name=key, values=listed(values)) for values in (expected, found)))
 
 
 @public_check(
@@ -211,11 +224,7 @@ def grouped_class(build_grouped_adamw):
 def two_groups(build_grouped_adamw):
     """Group 0 of a linear layer holds the weight, group 1 the bias."""
     layer = nn.Linear(3, 2)
-    groups = _optimizer(build_grouped_adamw(layer)).param_groups
-    found = _listing({f"group {number}": _names(layer, group["params"]) for number, group in enumerate(groups)})
-    expected = _listing({"group 0": ["weight"], "group 1": ["bias"]})
-    if found != expected:
-        raise Wrong(expected, found)
+    _expect_groups(_optimizer(build_grouped_adamw(layer)), layer, [["weight"], ["bias"]])
 
 
 @public_check(
@@ -251,11 +260,7 @@ def grouped_decays(build_grouped_adamw):
 def grouped_by_layers(build_grouped_adamw):
     """An nn.Embedding called wte is in group 1."""
     model = nn.ModuleDict({"wte": nn.Embedding(5, 3), "head": nn.Linear(3, 2, bias=False)})
-    groups = _optimizer(build_grouped_adamw(model)).param_groups
-    found = _listing({f"group {number}": _names(model, group["params"]) for number, group in enumerate(groups)})
-    expected = _listing({"group 0": ["head.weight"], "group 1": ["wte.weight"]})
-    if found != expected:
-        raise Wrong(expected, found)
+    _expect_groups(_optimizer(build_grouped_adamw(model)), model, [["head.weight"], ["wte.weight"]])
 
 
 # --- Figures ---------------------------------------------------------------------------------------------------------
@@ -277,7 +282,7 @@ def plot_split(split_decay_groups: Callable) -> Axes | None:
     try:
         decay, no_decay = ({id(param) for param in side} for side in split_decay_groups(model))
     except Exception:
-        return print("The figure appears here once split_decay_groups works.")
+        return print(say("The figure appears here once {function} works.", function="split_decay_groups"))
     counts: dict[tuple[str, str], int] = {}
     totals = {"decays": 0, "does not decay": 0, "in neither list": 0}
     for name, param in model.named_parameters():
@@ -320,7 +325,7 @@ def plot_fading(
     try:
         yours = _what_is_left(lambda model: build_grouped_adamw(model, lr=lr, weight_decay=weight_decay), steps)
     except Exception:
-        return print("The figure appears here once build_grouped_adamw works.")
+        return print(say("The figure appears here once {function} works.", function="build_grouped_adamw"))
     axes = _axes(7.2, 3.2)
     places = range(len(plain))
     expected = (1 - lr * weight_decay) ** steps

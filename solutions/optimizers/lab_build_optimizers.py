@@ -11,6 +11,7 @@ from matplotlib.ticker import NullLocator
 from torch.optim import Optimizer
 
 from lab_checks import CannotRun, Wrong, public_check
+from lab_messages import Said, a_kind_of, listed, say
 
 
 def _weight() -> torch.nn.Parameter:
@@ -25,11 +26,17 @@ def _expect_class(found: object, cls: type[Optimizer]) -> None:
 def _expect_settings(optimizer: object, **expected: object) -> None:
     """Compare the settings of an optimizer's only group; report the ones that differ."""
     if not isinstance(optimizer, Optimizer):
-        raise CannotRun("there is no optimizer to look at")
+        raise CannotRun(say("there is no optimizer to look at"))
     group = optimizer.param_groups[0]
     wrong = [key for key, value in expected.items() if group.get(key, "missing") != value]
     if wrong:
-        raise Wrong(*(", ".join(f"{k} {where.get(k, 'missing')}" for k in wrong) for where in (expected, group)))
+        raise Wrong(*(listed(_setting(where, key) for key in wrong) for where in (expected, group)))
+
+
+def _setting(group: dict, key: str) -> Said:
+    if key not in group:
+        return say("{name} missing", name=key)
+    return say("{name} {value}", name=key, value=group[key])
 
 
 @public_check(
@@ -113,15 +120,22 @@ def groups_win(build):
     """A group's own lr wins over the argument; a group without one takes the argument."""
     optimizer = build([{"params": [_weight()], "lr": 0.5}, {"params": [_weight()]}], lr=0.25)
     if not isinstance(optimizer, Optimizer):
-        raise CannotRun("there is no optimizer to look at")
+        raise CannotRun(say("there is no optimizer to look at"))
     rates = [group["lr"] for group in optimizer.param_groups]
     if rates != [0.5, 0.25]:
-        raise Wrong("two groups, lr 0.5 and 0.25", f"{len(rates)} group(s), lr {' and '.join(map(str, rates))}")
+        raise Wrong(_rates([0.5, 0.25]), _rates(rates))
+
+
+def _rates(rates: list[float]) -> Said:
+    """How many groups there are, and their learning rates."""
+    if len(rates) == 1:
+        return say("1 group, lr {rate}", rate=rates[0])
+    return say("{count} groups, lr {rates}", count=len(rates), rates=listed(rates))
 
 
 def _expect_pull(found: object, expected: float) -> None:
     if isinstance(found, bool) or not isinstance(found, (int, float)):
-        raise CannotRun("there is no number to look at")
+        raise CannotRun(say("there is no number to look at"))
     if not abs(found - expected) <= 1e-5:
         raise Wrong(expected, float(found))
 
@@ -136,7 +150,7 @@ def pull_is_float(decay_pull):
     """It returns a plain Python float."""
     pull = decay_pull(torch.optim.SGD, lr=0.5, weight_decay=0.25)
     if type(pull) is not float:
-        raise Wrong("a float", pull if pull is None else f"a {type(pull).__name__}")
+        raise Wrong(say("a float"), a_kind_of(pull))
 
 
 @public_check(
@@ -187,7 +201,7 @@ def plot_valley(build_sgd: Callable, lr: float = 0.01, steps: int = 40) -> Axes 
     try:
         paths = [(momentum, _valley_path(build_sgd, lr, momentum, steps)) for momentum in (0.0, 0.9)]
     except Exception:
-        return print("The figure appears here once build_sgd works.")
+        return print(say("The figure appears here once {function} works.", function="build_sgd"))
     x, y = torch.meshgrid(torch.linspace(-4.5, 1.5, 80), torch.linspace(-1.4, 1.4, 60), indexing="xy")
     axes = _axes(6, 2.8)
     axes.contour(x, y, _valley(x, y), levels=[0.05, 0.3, 1, 2.5, 5, 8, 12], colors="0.8", linewidths=0.8)
@@ -226,7 +240,7 @@ def plot_decay_pull(
     except Exception:
         pulls = [[None]]
     if not all(isinstance(pull, float) and pull > 0 for row in pulls for pull in row):  # a log axis has no 0
-        return print("The figure appears here once decay_pull works.")
+        return print(say("The figure appears here once {function} works.", function="decay_pull"))
     axes = _axes(6, 3.5)
     looks = ({"fmt": "o-", "markersize": 12, "linewidth": 5, "alpha": 0.4}, {"fmt": "s-."}, {"fmt": "x--"})
     for cls, row, look in zip(classes, pulls, looks, strict=True):

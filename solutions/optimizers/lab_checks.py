@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from html import escape
 from types import TracebackType
 
-import torch
 from IPython.display import display
-from torch.optim import Optimizer
 
 import lab_record
+from lab_messages import Said, Translate, in_english, listed, say, short, show
 
 
 class ChecksFailed(Exception):
@@ -25,15 +24,20 @@ class ChecksFailed(Exception):
         return [str(self)]
 
 
+Detail = tuple[Said, object]
+"""A label, and what stands beside it."""
+
+
 class Wrong(Exception):
     """A public check found something other than it expected."""
 
     def __init__(self, expected: object, found: object) -> None:
-        self.details = [("expected", short(expected)), ("found", short(found))]
+        """What ``say`` gives, or a value that stands for itself: a number, a class, None."""
+        self.details: list[Detail] = [(say("expected"), expected), (say("found"), found)]
 
 
 class CannotRun(Exception):
-    """A public check has nothing to look at; an earlier check says why."""
+    """A public check has nothing to look at; an earlier check says why. Raised with what ``say`` gives."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,11 @@ class Hints:
     stronger: str
     """Names the very thing, without giving the answer."""
 
-    def after(self, failures: int) -> tuple[str, str]:
+    def after(self, failures: int) -> Detail:
         """The hint that is due after so many failures in a row, under its label."""
-        return ("hint", self.first) if failures < lab_record.PATIENCE else ("stronger hint", self.stronger)
+        if failures < lab_record.PATIENCE:
+            return say("hint"), Said(self.first)
+        return say("stronger hint"), Said(self.stronger)
 
 
 @dataclass(frozen=True)
@@ -114,14 +120,14 @@ _ONLY_CRASHES = Hints(
 )
 
 
-def _add_hints(function: str | None, checks: list[PublicCheck], results: list[_Result]) -> str | None:
+def _add_hints(function: str | None, checks: list[PublicCheck], results: list[_Result]) -> Said | None:
     """Note the attempt, and give each failed check a hint, which is a stronger one after some failures in a row.
 
     Returns a sentence that the student should know about the record.
     """
     outcomes = {check.name: _PASSED[result.mark] for check, result in zip(checks, results, strict=True)}
     failures, notice = lab_record.note(function, outcomes)
-    only_crashes = all(result.crashed or result.mark == "·" for result in results)
+    only_crashes = all(result.crash or result.mark == "·" for result in results)
     for check, result in zip(checks, results, strict=True):
         if check.name in failures:
             hints = _ONLY_CRASHES if only_crashes else check.hints
@@ -142,9 +148,10 @@ class _Result:
 
     mark: str
     sentence: str
-    details: list[tuple[str, str]] = field(default_factory=list)
+    details: list[Detail] = field(default_factory=list)
     unwritten: bool = False
-    crashed: bool = False
+    crash: list[object] | None = None
+    """The exception with which the function ended, and the line of the student's code."""
 
 
 def _run(public: PublicCheck, function: Callable, namespace: dict, earlier: list[_Result]) -> _Result:
@@ -153,54 +160,66 @@ def _run(public: PublicCheck, function: Callable, namespace: dict, earlier: list
     except Wrong as wrong:
         return _Result("✗", public.sentence, wrong.details)
     except CannotRun as reason:
-        return _Result("·", public.sentence, [("not run", str(reason))])
+        return _Result("·", public.sentence, [(say("not run"), reason.args[0])])
     except NotImplementedError:
         return _Result("·", public.sentence, unwritten=True)
     except Exception as error:
-        details = [("error", short(f"{type(error).__name__}: {error}"))]
-        details += _students_line(error.__traceback__, namespace)
-        if any(result.details == details for result in earlier):
-            return _Result("·", public.sentence, [("not run", "the same error as above")])
-        return _Result("✗", public.sentence, details, crashed=True)
+        frames = _students_frames(error.__traceback__, namespace)
+        crash = [type(error), str(error), *((frame.lineno, frame.line) for frame in frames)]
+        if any(result.crash == crash for result in earlier):
+            return _Result("·", public.sentence, [(say("not run"), say("the same error as above"))])
+        told: list[Detail] = [(say("error"), short(f"{type(error).__name__}: {error}"))]
+        told += [(say("your code, line {line}", line=frame.lineno), frame.line or "") for frame in frames]
+        return _Result("✗", public.sentence, told, crash=crash)
     return _Result("✓", public.sentence)
 
 
-def _students_line(tb: TracebackType | None, namespace: dict) -> list[tuple[str, str]]:
+def _students_frames(tb: TracebackType | None, namespace: dict) -> list[traceback.FrameSummary]:
     """The last line of the notebook's own code that a traceback passes through."""
     own = [frame.f_globals is namespace for frame, _ in traceback.walk_tb(tb)]
     frames = [frame for frame, mine in zip(traceback.extract_tb(tb), own, strict=True) if mine]
-    return [(f"your code, line {frame.lineno}", frame.line or "") for frame in frames[-1:]]
+    return frames[-1:]
 
 
 # --- Showing the results ---------------------------------------------------------------------------------------------
 
 COLOURS = {"✓": "#1f9a48", "✗": "#e0454b", "·": "#888888"}  # mid tones, readable on white and on black
-_MEANINGS = {"✓": "passed", "✗": "failed", "·": "not run"}
+_MEANINGS = {"✓": say("passed"), "✗": say("failed"), "·": say("not run")}
 
 
 class _Report:
     """The results of one function's checks: a table in a notebook, plain text elsewhere."""
 
-    def __init__(self, name: str | None, results: list[_Result], notice: str | None = None) -> None:
+    def __init__(self, name: str | None, results: list[_Result], notice: Said | None = None) -> None:
         self.results = results
         self.notice = notice
         right = sum(result.mark == "✓" for result in results)
         self.passed = 0 < right == len(results)
         if name is None:
-            self.title = f"lab.check does not know this object. It knows: {', '.join(PUBLIC_CHECKS)}."
+            self.title = say(
+                "{call} does not know this object. It knows: {names}.", call="lab.check", names=listed(PUBLIC_CHECKS)
+            )
         elif all(result.unwritten for result in results):
-            self.title = f"{name} is not written yet: put your code in place of raise NotImplementedError()."
+            self.title = say(
+                "{name} is not written yet: put your code in place of raise NotImplementedError().", name=name
+            )
         elif self.passed:
-            self.title = f"{name}: all {len(results)} public checks passed."
+            self.title = say("{name}: all {count} public checks passed.", name=name, count=len(results))
         else:
-            self.title = f"{name}: {right} of {len(results)} public checks passed."
+            self.title = say(
+                "{name}: {right} of {count} public checks passed.", name=name, right=right, count=len(results)
+            )
 
     def __repr__(self) -> str:
-        lines = [self.title]
+        return self.text()
+
+    def text(self, translate: Translate = in_english) -> str:
+        """The report as plain text."""
+        lines = [show(self.title, translate)]
         for result in self.results:
-            lines.append(f"  {result.mark} {result.sentence}")
-            lines += [f"      {label}: {text}" for label, text in result.details]
-        return "\n".join([*lines, *filter(None, [self.notice])])
+            lines.append(f"  {result.mark} {translate(result.sentence)}")
+            lines += [f"      {show(label, translate)}: {show(said, translate)}" for label, said in result.details]
+        return "\n".join([*lines, *([show(self.notice, translate)] if self.notice else [])])
 
     def _repr_html_(self) -> str:
         cell = "text-align:left; vertical-align:top; white-space:normal; padding:3px 8px;"
@@ -208,26 +227,13 @@ class _Report:
         for result in self.results:
             look = f"{cell} width:1em; font-size:1.3em; font-weight:bold; line-height:1; color:{COLOURS[result.mark]}"
             details = "".join(
-                f'<div style="margin-left:1em"><i>{escape(label)}:</i> {escape(text)}</div>'
-                for label, text in result.details
+                f'<div style="margin-left:1em"><i>{escape(show(label))}:</i> {escape(show(said))}</div>'
+                for label, said in result.details
             )
+            meaning = escape(show(_MEANINGS[result.mark]))
             rows.append(
-                f'<tr style="background:none"><td style="{look}" title="{_MEANINGS[result.mark]}">{result.mark}</td>'
+                f'<tr style="background:none"><td style="{look}" title="{meaning}">{result.mark}</td>'
                 f'<td style="{cell}">{escape(result.sentence)}{details}</td></tr>'
             )
-        notice = f"<div>{escape(self.notice)}</div>" if self.notice else ""
-        return f'<div><b>{escape(self.title)}</b></div><table style="margin:0">{"".join(rows)}</table>{notice}'
-
-
-def short(value: object) -> str:
-    """A value in a few words."""
-    if value is None:
-        return "None (is the return missing?)"
-    if isinstance(value, Optimizer):
-        value = type(value)
-    if isinstance(value, type):
-        public = getattr(torch.optim, value.__name__, None) is value
-        return f"torch.optim.{value.__name__}" if public else f"{value.__module__}.{value.__qualname__}"
-    text = f"{value:g}" if type(value) is float else value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
-    return text if len(text) <= 160 else text[:159] + "…"
+        notice = f"<div>{escape(show(self.notice))}</div>" if self.notice else ""
+        return f'<div><b>{escape(show(self.title))}</b></div><table style="margin:0">{"".join(rows)}</table>{notice}'

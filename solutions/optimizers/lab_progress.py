@@ -12,6 +12,7 @@ from IPython.display import display
 
 import lab_record
 from lab_checks import COLOURS, PUBLIC_CHECKS
+from lab_messages import Said, say, show
 
 
 def progress() -> None:
@@ -41,8 +42,8 @@ class Function:
 class Badge:
     """Something to be proud of."""
 
-    name: str
-    meaning: str
+    name: Said
+    meaning: Said
     earned: bool
 
 
@@ -57,10 +58,10 @@ def lessons(record: lab_record.Record) -> dict[str, list[Function]]:
 
 
 _LESSON_BADGES = {
-    "build optimizers": "Optimizer builder",
-    "decay groups": "Name sceptic",
-    "learning rate groups": "Fine-tuner",
-    "three way race": "Fair judge",
+    "build optimizers": say("Optimizer builder"),
+    "decay groups": say("Name sceptic"),
+    "learning rate groups": say("Fine-tuner"),
+    "three way race": say("Fair judge"),
 }
 
 
@@ -70,18 +71,22 @@ def badges(record: lab_record.Record) -> list[Badge]:
     persisted = any(practice.persisted for practice in record.functions.values())
     in_a_row = max((length for _, length in _runs(record.days)), default=0)
     return [
-        Badge("First step", "pass all public checks of a function", any(map(any, passed.values()))),
+        Badge(say("First step"), say("pass all public checks of a function"), any(map(any, passed.values()))),
         *(
             Badge(
-                _LESSON_BADGES.get(lesson, lesson.capitalize()),
-                f'pass every function of the lesson "{lesson}"',
+                _LESSON_BADGES.get(lesson, Said(lesson.capitalize())),
+                say('pass every function of the lesson "{lesson}"', lesson=Said(lesson)),
                 all(days),
             )
             for lesson, days in passed.items()
         ),
-        Badge("Whole distance", "pass every function of the unit", all(map(all, passed.values()))),
-        Badge("Persistence", f"pass a check that had failed {lab_record.PATIENCE} times in a row", persisted),
-        Badge("Three in a row", "pass a function on each of three days in a row", in_a_row >= 3),
+        Badge(say("Whole distance"), say("pass every function of the unit"), all(map(all, passed.values()))),
+        Badge(
+            say("Persistence"),
+            say("pass a check that had failed {count} times in a row", count=lab_record.PATIENCE),
+            persisted,
+        ),
+        Badge(say("Three in a row"), say("pass a function on each of three days in a row"), in_a_row >= 3),
     ]
 
 
@@ -104,49 +109,62 @@ def _runs(days: list[str]) -> list[tuple[datetime.date, int]]:
 
 # --- Showing it ------------------------------------------------------------------------------------------------------
 
-_RULE = (
+_RULE = say(
     "One point for each public check that passed in your best attempt. "
     "These points are for practice, and no part of your grade: hidden checks decide that."
 )
+
+_BADGES = say("Badges")
+
+
+def _in_a_row(days: int) -> Said:
+    if not days:
+        return say("no streak yet")
+    return say("a streak of 1 day") if days == 1 else say("a streak of {days} days", days=days)
 
 
 class _Progress:
     """A record: tables in a notebook, plain text elsewhere."""
 
-    def __init__(self, record: lab_record.Record, place: Path | None, trouble: str | None) -> None:
+    def __init__(self, record: lab_record.Record, place: Path | None, trouble: Said | None) -> None:
         self.is_kept = place is not None
         self.lessons, self.badges = lessons(record), badges(record)
         points, possible = _points([function for found in self.lessons.values() for function in found])
-        days = streak(record)
-        in_a_row = f"a streak of {days} {'day' if days == 1 else 'days'}" if days else "no streak yet"
-        self.title = (
-            f"Your practice: {points} of {possible} points, {in_a_row}, "
-            f"{sum(badge.earned for badge in self.badges)} of {len(self.badges)} badges."
+        self.title = say(
+            "Your practice: {points} of {possible} points, {streak}, {earned} of {badges} badges.",
+            points=points,
+            possible=possible,
+            streak=_in_a_row(streak(record)),
+            earned=sum(badge.earned for badge in self.badges),
+            badges=len(self.badges),
         )
-        self.footer = (
-            f"The record belongs in {_short(place)}, but {trouble}."
-            if trouble
-            else f"The record is in {_short(place)}. It stays on this machine, and deleting it loses nothing else."
+        if not self.is_kept and trouble:
+            self.title = say("No record of your practice is kept here: {trouble}.", trouble=trouble)
+        elif not self.is_kept:
+            self.title = say("No record of your practice is kept here.")
+        self.footer = say(
+            "The record is in {place}. It stays on this machine, and deleting it loses nothing else.",
+            place=_short(place),
         )
-        if not self.is_kept:
-            self.title = f"No record of your practice is kept here{f': {trouble}' if trouble else ''}."
+        if trouble:
+            self.footer = say("The record belongs in {place}, but {trouble}.", place=_short(place), trouble=trouble)
 
     def __repr__(self) -> str:
         if not self.is_kept:
-            return self.title
-        lines = [self.title, _RULE]
+            return show(self.title)
+        lines = [show(self.title), show(_RULE)]
         for lesson, functions in self.lessons.items():
             lines += ["", f"{lesson.capitalize()}: {_of(_points(functions))}"]
             for function in functions:
-                mark, day = ("✓", f", passed on {function.passed_on}") if function.passed_on else ("·", "")
+                mark, day = ("✓", f", {_passed_on(function)}") if function.passed_on else ("·", "")
                 lines.append(f"  {mark} {function.name}: {_of(_points([function]))}{day}")
-        lines += ["", "Badges"]
-        lines += [f"  {'★' if badge.earned else '☆'} {badge.name}: {badge.meaning}" for badge in self.badges]
-        return "\n".join([*lines, "", self.footer])
+        lines += ["", show(_BADGES)]
+        lines += [f"  {'★' if b.earned else '☆'} {show(b.name)}: {show(b.meaning)}" for b in self.badges]
+        return "\n".join([*lines, "", show(self.footer)])
 
     def _repr_html_(self) -> str:
         if not self.is_kept:
-            return f"<div>{escape(self.title)}</div>"
+            return f"<div>{escape(show(self.title))}</div>"
         cell = "text-align:left; padding:2px 8px; white-space:normal;"
         rows = []
         for lesson, functions in self.lessons.items():
@@ -159,15 +177,15 @@ class _Progress:
                     f'<tr style="background:none"><td style="{cell} padding-left:20px"><code>{escape(function.name)}'
                     f'</code></td><td style="{cell}">{_bar(function)}</td>'
                     f'<td style="{cell}">{_of(_points([function]))}</td>'
-                    f'<td style="{cell}">{f"passed on {escape(function.passed_on)}" if function.passed_on else ""}'
+                    f'<td style="{cell}">{escape(_passed_on(function)) if function.passed_on else ""}'
                     "</td></tr>"
                 )
         earned = [_badge_row(badge, cell) for badge in self.badges]
         return (
-            f"<div><b>{escape(self.title)}</b></div><div>{escape(_RULE)}</div>"
+            f"<div><b>{escape(show(self.title))}</b></div><div>{escape(show(_RULE))}</div>"
             f'<table style="margin:6px 0">{"".join(rows)}</table>'
-            f'<div><b>Badges</b></div><table style="margin:0 0 6px">{"".join(earned)}</table>'
-            f'<div style="opacity:0.75">{escape(self.footer)}</div>'
+            f'<div><b>{escape(show(_BADGES))}</b></div><table style="margin:0 0 6px">{"".join(earned)}</table>'
+            f'<div style="opacity:0.75">{escape(show(self.footer))}</div>'
         )
 
 
@@ -176,7 +194,11 @@ def _points(functions: list[Function]) -> tuple[int, int]:
 
 
 def _of(points: tuple[int, int]) -> str:
-    return "{} of {}".format(*points)
+    return show(say("{points} of {possible}", points=points[0], possible=points[1]))
+
+
+def _passed_on(function: Function) -> str:
+    return show(say("passed on {day}", day=function.passed_on))
 
 
 def _bar(function: Function) -> str:
@@ -189,12 +211,14 @@ def _bar(function: Function) -> str:
 
 
 def _badge_row(badge: Badge, cell: str) -> str:
-    star, look, state = ("★", "color:#c98a00", "earned") if badge.earned else ("☆", "opacity:0.6", "still to earn")
+    star, look, state = "☆", "opacity:0.6", say("still to earn")
+    if badge.earned:
+        star, look, state = "★", "color:#c98a00", say("earned")
     text = "" if badge.earned else "opacity:0.75"
     return (
-        f'<tr style="background:none"><td style="{cell} font-size:1.3em; line-height:1; {look}" title="{state}">{star}'
-        f'</td><td style="{cell} {text}"><b>{escape(badge.name)}</b></td>'
-        f'<td style="{cell} {text}">{escape(badge.meaning)}</td></tr>'
+        f'<tr style="background:none"><td style="{cell} font-size:1.3em; line-height:1; {look}" '
+        f'title="{escape(show(state))}">{star}</td><td style="{cell} {text}"><b>{escape(show(badge.name))}</b></td>'
+        f'<td style="{cell} {text}">{escape(show(badge.meaning))}</td></tr>'
     )
 
 

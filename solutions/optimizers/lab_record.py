@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lab_messages import Said, say
+
 PATIENCE = 3
 """So many failures of a check in a row, and it is time for the stronger hint."""
 
@@ -76,7 +78,7 @@ _trouble: str | None = None
 _TROUBLES = (OSError, RuntimeError, ImportError)  # no right, no room, no answer from the lock; no home; not installed
 
 
-def note(function: str, outcomes: Mapping[str, bool | None]) -> tuple[dict[str, int], str | None]:
+def note(function: str, outcomes: Mapping[str, bool | None]) -> tuple[dict[str, int], Said | None]:
     """Add an attempt to the record, as ``Record.add`` does; with a sentence where its file was broken.
 
     Raises nothing: what can't be written stays in this session.
@@ -98,7 +100,7 @@ def note(function: str, outcomes: Mapping[str, bool | None]) -> tuple[dict[str, 
     return _session.add(function, outcomes), None
 
 
-def load() -> tuple[Record, Path | None, str | None]:
+def load() -> tuple[Record, Path | None, Said | None]:
     """The record, as it is now; its file, if one is kept; what is amiss with that, if anything."""
     path = None
     try:
@@ -107,10 +109,10 @@ def load() -> tuple[Record, Path | None, str | None]:
     except FileNotFoundError:
         record = _session
     except _TROUBLES as error:
-        return _session, path, f"this can't be read ({_reason(error)})"
+        return _session, path, say("this can't be read ({reason})", reason=_reason(error))
     except _Broken:
-        return _session, path, "it is broken: the next lab.check gives it another name and begins a new one"
-    return record, path, _trouble and f"this can't be written ({_trouble})"
+        return _session, path, say("it is broken: the next lab.check gives it another name and begins a new one")
+    return record, path, say("this can't be written ({reason})", reason=_trouble) if _trouble else None
 
 
 def place() -> Path | None:
@@ -164,7 +166,7 @@ def _day(text: str) -> str:
     return datetime.date.fromisoformat(text).isoformat()
 
 
-def _read_or_set_aside(path: Path) -> tuple[Record, str | None]:
+def _read_or_set_aside(path: Path) -> tuple[Record, Said | None]:
     """The record in a file; what is none gets another name, and a sentence says so."""
     try:
         return _parse(path.read_bytes()), None
@@ -175,7 +177,10 @@ def _read_or_set_aside(path: Path) -> tuple[Record, str | None]:
         while (aside := path.with_name(f"{path.stem}-broken-{number}{path.suffix}")).exists():
             number += 1
         path.rename(aside)
-        return Record(), f"The record of your progress was broken. It is kept as {aside.name}, and a new one begins."
+        notice = say(
+            "The record of your progress was broken. It is kept as {name}, and a new one begins.", name=aside.name
+        )
+        return Record(), notice
 
 
 def _write(path: Path, record: Record) -> None:

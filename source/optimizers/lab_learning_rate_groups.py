@@ -19,6 +19,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lab_checks import CannotRun, Wrong, public_check
+from lab_messages import Said, listed, say, short
 
 # --- The model -------------------------------------------------------------------------------------------------------
 
@@ -31,10 +32,12 @@ def load_resnet18() -> nn.Module:
         with contextlib.redirect_stderr(io.StringIO()):  # torch announces its download there
             model = torchvision.models.resnet18(weights=weights, progress=False)
     except Exception:  # no network, no permission, no room, a damaged file: the lesson goes on without the weights
-        print("The pretrained weights can't be loaded (is there no network?), so this resnet18 has random weights.")
-        print("Everything in this lesson works with them, too.")
+        print(
+            say("The pretrained weights can't be loaded (is there no network?), so this resnet18 has random weights.")
+        )
+        print(say("Everything in this lesson works with them, too."))
         return torchvision.models.resnet18(weights=None)
-    print("This resnet18 has the weights that it learned on ImageNet.")
+    print(say("This resnet18 has the weights that it learned on ImageNet."))
     return model
 
 
@@ -88,7 +91,8 @@ def head_same_model(replace_head):
     model = _TinyNet()
     found = replace_head(model, 3)
     if found is not model:
-        raise Wrong("the model itself", found if found is None else f"another object, a {type(found).__name__}")
+        other = None if found is None else say("another object, a {type}", type=type(found).__name__)
+        raise Wrong(say("the model itself"), other)
 
 
 @public_check(
@@ -102,10 +106,12 @@ def head_is_linear(replace_head):
     model = _TinyNet()
     replace_head(model, 3)
     if type(model.fc) is not nn.Linear:
-        raise Wrong("an nn.Linear", f"a {type(model.fc).__name__}")
+        raise Wrong(say("an nn.Linear"), say("a {type}", type=type(model.fc).__name__))
     if tuple(model.fc.weight.shape) != (3, 6):
-        found = tuple(reversed(model.fc.weight.shape))
-        raise Wrong("6 inputs, 3 outputs", "{} inputs, {} outputs".format(*found))
+        outputs, inputs = model.fc.weight.shape
+        raise Wrong(
+            say("6 inputs, 3 outputs"), say("{inputs} inputs, {outputs} outputs", inputs=inputs, outputs=outputs)
+        )
 
 
 @public_check(
@@ -121,7 +127,7 @@ def head_of_a_frozen_model(replace_head):
     replace_head(model, 3)
     found = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     if found != ["fc.weight", "fc.bias"]:
-        raise Wrong("trainable: fc.weight, fc.bias", f"trainable: {', '.join(found) or 'nothing'}")
+        raise Wrong(say("trainable: fc.weight, fc.bias"), say("trainable: {names}", names=listed(found)))
 
 
 @public_check(
@@ -135,12 +141,12 @@ def groups_are_dicts(finetune_groups):
     """It returns two dicts, each with a list of parameters and an lr."""
     groups = finetune_groups(_TinyNet(), "fc")
     if not isinstance(groups, (list, tuple)) or [type(group) for group in groups] != [dict, dict]:
-        raise Wrong("a list of two dicts", groups)
+        raise Wrong(say("a list of two dicts"), groups)
     for group in groups:
         if not {"params", "lr"} <= set(group):
-            raise Wrong('the keys "params" and "lr"', f"the keys {', '.join(map(repr, group))}")
+            raise Wrong(say('the keys "params" and "lr"'), say("the keys {keys}", keys=listed(map(repr, group))))
         if not isinstance(group["params"], (list, tuple)):
-            raise Wrong('a list as "params"', f"a {type(group['params']).__name__}")
+            raise Wrong(say('a list as "params"'), say("a {type}", type=type(group["params"]).__name__))
 
 
 def _two_groups(groups: object) -> tuple[dict, dict]:
@@ -149,7 +155,7 @@ def _two_groups(groups: object) -> tuple[dict, dict]:
         for group in (backbone, head):
             iter(group["params"]), group["lr"]
     except (TypeError, ValueError, KeyError):
-        raise CannotRun("there are no two group dicts to look at") from None
+        raise CannotRun(say("there are no two group dicts to look at")) from None
     return backbone, head
 
 
@@ -164,7 +170,8 @@ def groups_have_rates(finetune_groups):
     for given, expected in (({}, (1e-5, 1e-3)), ({"backbone_lr": 0.25, "head_lr": 0.5}, (0.25, 0.5))):
         backbone, head = _two_groups(finetune_groups(_TinyNet(), "fc", **given))
         if (backbone["lr"], head["lr"]) != expected:
-            raise Wrong("lr {:g} and lr {:g}".format(*expected), f"lr {backbone['lr']} and lr {head['lr']}")
+            found = (backbone["lr"], head["lr"])
+            raise Wrong(*(say("lr {first} and lr {second}", first=one, second=two) for one, two in (expected, found)))
 
 
 @public_check(
@@ -179,12 +186,15 @@ def groups_are_complete(finetune_groups):
     model = _TinyNet()
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found = [
-        [names.get(id(parameter), "a stranger") for parameter in group["params"]]
+        [names.get(id(parameter), "") for parameter in group["params"]]
         for group in _two_groups(finetune_groups(model, "fc"))
     ]
     expected = [["conv1.weight", "bn1.weight", "bn1.bias", "fc1.weight", "fc1.bias"], ["fc.weight", "fc.bias"]]
     if [sorted(group) for group in found] != [sorted(group) for group in expected]:
-        raise Wrong(*("; ".join(", ".join(group) or "nothing" for group in groups) for groups in (expected, found)))
+        told = [
+            [listed(name or say("a stranger") for name in group) for group in groups] for groups in (expected, found)
+        ]
+        raise Wrong(*(say("{first}; {second}", first=first, second=second) for first, second in told))
 
 
 @public_check(
@@ -200,15 +210,24 @@ def groups_of_unknown_head(finetune_groups):
         found = finetune_groups(_TinyNet(), "classifier")
     except ValueError as error:
         if "classifier" not in str(error):
-            raise Wrong('a message with "classifier" in it', f"the message {str(error)!r}") from None
+            told = say("the message {text}", text=short(repr(str(error))))
+            raise Wrong(say('a message with "classifier" in it'), told) from None
     else:
-        raise Wrong("a ValueError", "it returned None" if found is None else f"it returned a {type(found).__name__}")
+        told = say("it returned None") if found is None else say("it returned a {type}", type=type(found).__name__)
+        raise Wrong(say("a ValueError"), told)
 
 
 def _adamw(found: object) -> Optimizer:
     if not isinstance(found, Optimizer):
-        raise CannotRun("there is no optimizer to look at")
+        raise CannotRun(say("there is no optimizer to look at"))
     return found
+
+
+def _rates(rates: list[float]) -> Said:
+    """How many groups there are, and their learning rates."""
+    if len(rates) == 1:
+        return say("1 group, lr {rate}", rate=rates[0])
+    return say("{count} groups, lr {rates}", count=len(rates), rates=listed(rates))
 
 
 @public_check(
@@ -235,7 +254,7 @@ def build_rates(build_finetune_adamw):
     optimizer = _adamw(build_finetune_adamw(_TinyNet(), "fc", backbone_lr=0.25, head_lr=0.5))
     rates = [group["lr"] for group in optimizer.param_groups]
     if rates != [0.25, 0.5]:
-        raise Wrong("two groups, lr 0.25 and 0.5", f"{len(rates)} group(s), lr {' and '.join(map(str, rates))}")
+        raise Wrong(_rates([0.25, 0.5]), _rates(rates))
 
 
 @public_check(
@@ -249,7 +268,7 @@ def build_decay(build_finetune_adamw):
     optimizer = _adamw(build_finetune_adamw(_TinyNet(), "fc", weight_decay=0.25))
     decays = [group["weight_decay"] for group in optimizer.param_groups]
     if any(decay != 0.25 for decay in decays):
-        raise Wrong("weight_decay 0.25 and 0.25", f"weight_decay {' and '.join(map(str, decays))}")
+        raise Wrong(*(say("weight_decay {values}", values=listed(values)) for values in ([0.25, 0.25], decays)))
 
 
 def _two_layers() -> Optimizer:
@@ -269,10 +288,10 @@ def summary_form(group_summary):
     """It returns a list with a tuple (float, int) for each group."""
     found = group_summary(_two_layers())
     if not isinstance(found, list) or len(found) != 2 or not all(isinstance(pair, tuple) for pair in found):
-        raise Wrong("a list of two tuples", found)
+        raise Wrong(say("a list of two tuples"), found)
     kinds = [tuple(type(number) for number in pair) for pair in found]
     if kinds != [(float, int)] * 2:
-        raise Wrong("tuples of float and int", found)
+        raise Wrong(say("tuples of float and int"), found)
 
 
 @public_check(
@@ -362,7 +381,7 @@ def plot_finetuning(build_finetune_adamw: Callable, model: nn.Module, head_name:
         optimizer = build_finetune_adamw(model, head_name)
         return plot_first_step(model, optimizer, "The first step of your AdamW")
     except Exception:
-        return print("The figure appears here once build_finetune_adamw works.")
+        return print(say("The figure appears here once {function} works.", function="build_finetune_adamw"))
 
 
 ARCHITECTURES = (
@@ -384,7 +403,7 @@ def show_groups(build_finetune_adamw: Callable, group_summary: Callable) -> None
             total = sum(parameter.numel() for parameter in model.parameters())
             rows.append(f"{name:20}{head:14}{backbone:>12,}{top:>12,}{total - backbone - top:>14,}")
     except Exception:
-        return print("The table appears here once build_finetune_adamw and group_summary work.")
+        return print(say("The table appears here once build_finetune_adamw and group_summary work."))
     print(f"{'model':20}{'head':14}{'in backbone':>12}{'in head':>12}{'in no group':>14}", *rows, sep="\n")
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from lab_checks import CannotRun, Wrong, public_check
+from lab_messages import Row, Said, a_kind_of, listed, say
 
 Curves = dict[str, list[float]]
 
@@ -74,7 +75,7 @@ def _are_same(some: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
 
 def _numbers(found: object) -> list[float]:
     if not isinstance(found, list) or not all(isinstance(loss, float) for loss in found) or not found:
-        raise CannotRun("there is no list of floats to look at")
+        raise CannotRun(say("there is no list of floats to look at"))
     return found
 
 
@@ -90,10 +91,11 @@ def train_list(train):
     model, X, y = _tiny()
     losses = train(model, torch.optim.SGD(model.parameters(), lr=0.1), X, y, steps=5)
     if type(losses) is not list:
-        raise Wrong("a list", losses if losses is None else f"a {type(losses).__name__}")
+        raise Wrong(say("a list"), a_kind_of(losses))
     kinds = sorted({type(loss).__name__ for loss in losses})
     if len(losses) != 5 or kinds != ["float"]:
-        raise Wrong("5 entries of type float", f"{len(losses)} entries of type {', '.join(kinds) or 'nothing'}")
+        found = say("{count} entries of type {types}", count=len(losses), types=listed(kinds))
+        raise Wrong(say("5 entries of type float"), found)
 
 
 @public_check(
@@ -128,7 +130,9 @@ def train_in_two_parts(train):
     optimizer.zero_grad()
     in_two += _numbers(train(other, optimizer, X, y, steps=3))[:3]
     if not abs(in_one[-1] - in_two[-1]) <= 1e-4:
-        raise Wrong(f"last loss {in_two[-1]:.4f}, as in two parts", f"{in_one[-1]:.4f} in one")
+        raise Wrong(
+            say("last loss {loss:.4f}, as in two parts", loss=in_two[-1]), say("{loss:.4f} in one", loss=in_one[-1])
+        )
 
 
 @public_check(
@@ -145,14 +149,15 @@ def train_moves_the_model(train):
         before = _weights(model)
         train(model, torch.optim.SGD(model.parameters(), lr=lr), X, y, steps=3)
         if _are_same(before, _weights(model)) != (lr == 0):
-            moved = {True: "weights that moved", False: "the weights as they were"}
-            raise Wrong(f"{moved[lr > 0]} (lr={lr:g})", moved[lr == 0])
+            moved, kept = say("weights that moved"), say("the weights as they were")
+            wanted, found = (moved, kept) if lr else (kept, moved)
+            raise Wrong(say("{what} (lr={lr})", what=wanted, lr=lr), found)
 
 
 def _tiny_race(three_way_race: Callable) -> Curves:
     curves = three_way_race(*_tiny(), steps=4)
     if not isinstance(curves, dict) or set(curves) != {"SGD", "Adam", "AdamW"}:
-        raise CannotRun("there are no three curves to look at")
+        raise CannotRun(say("there are no three curves to look at"))
     return curves
 
 
@@ -166,9 +171,9 @@ def race_keys(three_way_race):
     """It returns a dict with the keys SGD, Adam and AdamW."""
     curves = three_way_race(*_tiny(), steps=4)
     if not isinstance(curves, dict):
-        raise Wrong("a dict", curves if curves is None else f"a {type(curves).__name__}")
+        raise Wrong(say("a dict"), a_kind_of(curves))
     if set(curves) != {"SGD", "Adam", "AdamW"}:
-        raise Wrong("SGD, Adam, AdamW", ", ".join(map(str, curves)))
+        raise Wrong(Row(("SGD", "Adam", "AdamW")), listed(curves))
 
 
 @public_check(
@@ -181,7 +186,7 @@ def race_lists(three_way_race):
     """With steps=4 each curve is a list of 4 floats."""
     for name, losses in _tiny_race(three_way_race).items():
         if type(losses) is not list or [type(loss) for loss in losses] != [float] * 4:
-            raise Wrong("a list of 4 floats", f"{losses!r} under {name}")
+            raise Wrong(say("a list of 4 floats"), say("{found} under {name}", found=losses, name=name))
 
 
 @public_check(
@@ -196,9 +201,10 @@ def race_start(three_way_race):
     curves = _tiny_race(three_way_race)
     first, last = ({name: _numbers(curves[name])[place] for name in curves} for place in (0, -1))
     if max(first.values()) - min(first.values()) > 1e-5:
-        raise Wrong("one first loss", ", ".join(f"{name} {loss:.4f}" for name, loss in first.items()))
+        told = listed(say("{name} {loss:.4f}", name=name, loss=loss) for name, loss in first.items())
+        raise Wrong(say("one first loss"), told)
     if abs(last["SGD"] - last["Adam"]) < 1e-5:
-        raise Wrong("another loss for SGD than for Adam at the end", f"{last['SGD']:.6f} for both")
+        raise Wrong(say("another loss for SGD than for Adam at the end"), say("{loss:.6f} for both", loss=last["SGD"]))
 
 
 @public_check(
@@ -213,7 +219,7 @@ def race_leaves_the_model(three_way_race):
     before = _weights(model)
     three_way_race(model, X, y, steps=2)
     if not _are_same(before, _weights(model)):
-        raise Wrong("the weights as they were", "weights that moved")
+        raise Wrong(say("the weights as they were"), say("weights that moved"))
 
 
 _CURVES: Curves = {"one": [1.5, 1.2, 1.0], "other": [1.5, 0.9, 0.4]}
@@ -224,7 +230,7 @@ def _drawn(plot_race: Callable) -> Axes:
     axes = figure.subplots()
     found = plot_race(_CURVES, ax=axes)
     if found is not axes:
-        raise CannotRun("ax did not come back")
+        raise CannotRun(say("ax did not come back"))
     return axes
 
 
@@ -239,7 +245,7 @@ def plot_returns_ax(plot_race):
     axes = Figure().subplots()
     found = plot_race(_CURVES, ax=axes)
     if found is not axes:
-        raise Wrong("ax itself", found if found is None else f"a {type(found).__name__}")
+        raise Wrong(say("ax itself"), a_kind_of(found))
 
 
 @public_check(
@@ -257,7 +263,7 @@ def plot_makes_axes(plot_race):
         for number in set(plt.get_fignums()) - set(already):  # a check shows no figure
             plt.close(number)
     if not isinstance(found, Axes):
-        raise Wrong("Axes", found if found is None else f"a {type(found).__name__}")
+        raise Wrong(Axes, a_kind_of(found))
 
 
 @public_check(
@@ -275,11 +281,12 @@ def plot_lines(plot_race):
     if not lines and legend is not None:  # the names may be in the legend alone
         lines = {text.get_text(): line for text, line in zip(legend.get_texts(), axes.lines, strict=False)}
     if sorted(map(str, lines)) != sorted(_CURVES):
-        raise Wrong("one, other", ", ".join(map(str, lines)) or "no line with a label")
+        raise Wrong(Row(("one", "other")), listed(lines) if lines else say("no line with a label"))
     for name, losses in _CURVES.items():
         points = [(float(x), float(y)) for x, y in zip(*lines[name].get_data(), strict=True)]
         if points != [(float(step), loss) for step, loss in enumerate(losses)]:
-            raise Wrong(f"points (0, 1.5), (1, {losses[1]}), (2, {losses[2]}) for {name}", f"{points}")
+            wanted = Row(tuple(enumerate(losses)))
+            raise Wrong(say("points {points} for {name}", points=wanted, name=name), Row(tuple(points)))
 
 
 @public_check(
@@ -291,10 +298,10 @@ def plot_lines(plot_race):
 def plot_names(plot_race):
     """Both axes have a label, and there is a legend."""
     axes = _drawn(plot_race)
-    there = {"x label": axes.get_xlabel(), "y label": axes.get_ylabel(), "legend": axes.get_legend()}
-    missing = [name for name, value in there.items() if not value]
+    there = ((say("no x label"), axes.get_xlabel()), (say("no y label"), axes.get_ylabel()))
+    missing = [told for told, value in (*there, (say("no legend"), axes.get_legend())) if not value]
     if missing:
-        raise Wrong("x label, y label and legend", f"no {' and no '.join(missing)}")
+        raise Wrong(say("x label, y label and legend"), listed(missing))
 
 
 _RACE: Curves = {
@@ -307,7 +314,7 @@ _RACE: Curves = {
 def _entry(race_report: Callable, key: str) -> float:
     found = race_report(_RACE)
     if not isinstance(found, dict) or not isinstance(found.get(key), float):
-        raise CannotRun(f"there is no float under {key}")
+        raise CannotRun(say("there is no float under {key}", key=key))
     return found[key]
 
 
@@ -321,10 +328,11 @@ def report_keys(race_report):
     """It returns a dict of two floats, adam_adamw_gap and sgd_lag."""
     found = race_report(_RACE)
     if not isinstance(found, dict):
-        raise Wrong("a dict", found if found is None else f"a {type(found).__name__}")
+        raise Wrong(say("a dict"), a_kind_of(found))
     kinds = {key: type(value).__name__ for key, value in found.items()}
     if kinds != {"adam_adamw_gap": "float", "sgd_lag": "float"}:
-        raise Wrong("adam_adamw_gap a float, sgd_lag a float", ", ".join(f"{k} a {v}" for k, v in kinds.items()))
+        told = listed(say("{key} a {type}", key=key, type=name) for key, name in kinds.items())
+        raise Wrong(say("adam_adamw_gap a float, sgd_lag a float"), told)
 
 
 @public_check(
@@ -407,7 +415,7 @@ def tune_leaves_the_model(tune_sgd):
     before = _weights(model)
     tune_sgd(model, X, y, [0.1, 0.2], steps=2)
     if not _are_same(before, _weights(model)):
-        raise Wrong("the weights as they were", "weights that moved")
+        raise Wrong(say("the weights as they were"), say("weights that moved"))
 
 
 # --- Figures ---------------------------------------------------------------------------------------------------------
@@ -422,10 +430,10 @@ def _two_panels(left: str, right: str) -> tuple[Axes, Axes]:
     return panels[0], panels[1]
 
 
-def _not_yet(names: str) -> None:
+def _not_yet(what: Said) -> None:
     """Say what is missing, and show no half-drawn figure."""
     plt.close("all")
-    print(f"The figure appears here once {names}.")
+    print(what)
 
 
 def plot_problems() -> None:
@@ -452,7 +460,7 @@ def plot_races(three_way_race: Callable, plot_race: Callable) -> dict[str, Curve
             races[name] = three_way_race(model, *data)
             plot_race(races[name], ax=axes)
         except Exception:
-            return _not_yet("three_way_race and plot_race work")
+            return _not_yet(say("The figure appears here once three_way_race and plot_race work."))
     return races
 
 
@@ -469,7 +477,7 @@ def plot_early_gap(races: dict[str, Curves] | None, race_report: Callable) -> No
         close.plot(races["deep classifier"]["Adam"][:10], "o-", markersize=9, linewidth=4, alpha=0.4, label="Adam")
         close.plot(races["deep classifier"]["AdamW"][:10], "x--", label="AdamW")
     except Exception:
-        return _not_yet("three_way_race, plot_race and race_report work")
+        return _not_yet(say("The figure appears here once three_way_race, plot_race and race_report work."))
     close.set(xlabel="step", ylabel="loss")
     far.set(xlabel="step", ylabel="distance in millionths")
     close.legend()
@@ -492,7 +500,9 @@ def plot_tuning(train: Callable, tune_sgd: Callable | None = None, hidden_layers
             finals[name, rate] = final if final < 1.5 else 1.5  # a diverged run, too, belongs at the top edge
         star = finals["SGD", best] if tune_sgd else None
     except Exception:
-        return _not_yet("train and tune_sgd work" if tune_sgd else "train works")
+        if tune_sgd:
+            return _not_yet(say("The figure appears here once train and tune_sgd work."))
+        return _not_yet(say("The figure appears here once train works."))
     axes = plt.subplots(figsize=(8, 3.4), gridspec_kw={"left": 0.09, "right": 0.72, "bottom": 0.17})[1]
     for name, style in (("SGD", "o-"), ("Adam", "s--")):
         axes.semilogx(rates[name], [finals[name, rate] for rate in rates[name]], style, label=name)
