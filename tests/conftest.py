@@ -28,9 +28,15 @@ os.environ["OPTIMIZERS_PROGRESS"] = ""  # whoever runs the tests has a record of
 CANARY = os.environ["AUTOGRADER_CANARY"] = "canary-5d41402a"
 """In no sandbox's environment, and in nothing that comes from one."""
 
-TOPICS = ("audit", "nbgrader", "browser", "attacks", "whole_class", "feedback_page", "failures")
+TOPICS = ("docs", "browser", "nbgrader", "new", "audit", "attacks", "whole_class", "feedback_page", "failures")
 LONGEST = [f"test_{topic}" for topic in TOPICS]
 """The modules that take minutes. They run first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three workers for two cores: slow tests wait for other processes, browsers and the clock."""
+    cores = os.cpu_count() or 1
+    return cores if config.option.markexpr == "not slow" else cores + (cores + 1) // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
