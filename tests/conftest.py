@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +17,26 @@ if TYPE_CHECKING:  # the process that only hands out the tests shall not wait fo
 
     from autograder.grading.grader import Grader
     from autograder.results import Grade
+    from autograder.sandbox.confinement import Backend
+    from autograder.sandbox.process import Sandbox
 
 ROOT = Path(__file__).parent.parent
 ATTACKS = ROOT / "tests" / "attacks"
 
 
 os.environ["OPTIMIZERS_PROGRESS"] = ""  # whoever runs the tests has a record of their own
+CANARY = os.environ["AUTOGRADER_CANARY"] = "canary-5d41402a"
+"""In no sandbox's environment, and in nothing that comes from one."""
 
-TOPICS = ("audit", "nbgrader", "browser", "attacks", "whole_class", "feedback_page", "failures")
+TOPICS = ("docs", "browser", "nbgrader", "new", "audit", "attacks", "whole_class", "feedback_page", "failures")
 LONGEST = [f"test_{topic}" for topic in TOPICS]
 """The modules that take minutes. They run first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three workers for two cores: slow tests wait for other processes, browsers and the clock."""
+    cores = os.cpu_count() or 1
+    return cores if config.option.markexpr == "not slow" else cores + (cores + 1) // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +62,29 @@ def grader() -> Iterator[Grader]:
     grader = process_grader(False)
     yield grader
     grader.close()
+
+
+@pytest.fixture(scope="session")
+def sandboxes(grader: Grader) -> Iterator[Callable[[Backend], Sandbox]]:
+    """Call it with a backend for its warm sandbox, which is the grader's where that has the same. Don't close it."""
+    from autograder.sandbox import confinement
+    from autograder.sandbox.process import Sandbox
+
+    started: dict[Backend, Sandbox] = {}
+
+    def warm(backend: Backend) -> Sandbox:
+        problem = confinement.why_not(backend)
+        assert problem is None, f"{problem}; CI must have both backends. {backend.remedy}"
+        if grader.sandbox.backend is backend:
+            return grader.sandbox
+        if backend not in started or not started[backend].alive:
+            started[backend] = Sandbox(backend)
+        started[backend].warm_up()
+        return started[backend]
+
+    yield warm
+    for sandbox in started.values():
+        sandbox.close()
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_a_locked_gradebook_changes_nothing(a_class, fake, monkeypatch):
     succeed(a_class)
 
 
-@pytest.mark.parametrize("write", [0, 1, 2, 3])
+@pytest.mark.parametrize("write", [0, *(pytest.param(write, marks=pytest.mark.slow) for write in (1, 2, 3))])
 def test_a_full_disk_costs_nobody_a_score(a_class, fake, monkeypatch, write):
     succeed(a_class)
     a_class.hand_in("ada")
@@ -241,7 +241,14 @@ def test_a_full_disk_under_the_gradebook_leaves_no_score(a_class, fake, monkeypa
     succeed(a_class)
 
 
-@pytest.mark.parametrize("text", ["yesterday, I think", "9" * 30, "2027-01-01 00:00:00 " + "9" * 30])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday, I think",
+        pytest.param("9" * 30, marks=pytest.mark.slow),
+        pytest.param("2027-01-01 00:00:00 " + "9" * 30, marks=pytest.mark.slow),
+    ],
+)
 def test_a_timestamp_that_is_none_stops_only_its_own_submission(a_class, fake, text):
     succeed(a_class)
     for student in kill_autograde.STUDENTS:

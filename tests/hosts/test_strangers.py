@@ -175,6 +175,7 @@ def test_a_renamed_assignment_is_graded_here(fresh_room, solution):
     assert lessons_of(fresh_room, "week 7") == {FIRST: ("week 7", FIRST, 12)}
 
 
+@pytest.mark.slow
 def test_another_source_directory_is_found(fresh_room, solution):
     fresh_room.configure('c.CourseDirectory.source_directory = "material"')
     shutil.move(fresh_room.source, fresh_room.root / "material")
@@ -196,6 +197,7 @@ def test_without_its_source_nothing_is_run(room, solution, missing):
     assert not room.mark.exists()
 
 
+@pytest.mark.slow
 def test_two_notebooks_of_one_name_have_each_their_own_lesson(fresh_room, course, solution):
     """The second one's lesson has other points; nothing of one is mixed up with the other."""
     (fresh_room.source / "second").mkdir()

@@ -343,6 +343,7 @@ def test_an_assignment_that_is_not_there_is_named(made_up):
     assert "There is no assignment calculus in source/. There is: optimizers." in result.stderr
 
 
+@pytest.mark.slow
 def test_the_gradebook_of_another_course_is_refused(made_up):
     made_up.add("ada", made_up.grade(FIRST))
     made_up.gradebook.close()

@@ -19,7 +19,7 @@ from autograder.pages import feedback
 from autograder.pages import terminal as report
 from autograder.sandbox import confinement
 from autograder.sandbox.loaded import Limits
-from tests.conftest import ATTACKS, ROOT
+from tests.conftest import ATTACKS, CANARY, ROOT
 
 BACKENDS = [confinement.BUBBLEWRAP, confinement.SANDLOCK]
 LIMITS = Limits(cell=0.4, call=0.2, patience=1.0, submission=5.0)
@@ -46,12 +46,9 @@ HANG = {
 QUICK = {
     "Every function returns an object equal to everything",
     "A subclass of SGD takes the name of SGD",
-    "The checks of torch and Python are patched to be true",
-    "A display hook shows the full marks of each test cell",
     "Pickles that run code when they are loaded",
     "The describer says that every result is what was sent first",
     "A message that announces four gigabytes",
-    "A disk full of large files",
     "One kill for all",
     "A daemon that has left its session",
     "The files of the course are read by their names",
@@ -59,7 +56,6 @@ QUICK = {
     "A connection to the network",
 }
 """Of each topic and each promise some that ``make check`` tries; ``make test`` tries all."""
-CANARY = "canary-5d41402a"
 NAMES = ["1-build-optimizers", "2-decay-groups", "3-learning-rate-groups", "4-three-way-race"]
 COURSE = Course(ROOT)
 PARAMETERS = [
@@ -73,21 +69,16 @@ def test_the_titles_are_those_of_attacks():
 
 
 @pytest.fixture(scope="module", params=BACKENDS, ids=lambda backend: backend.name)
-def backend(request):
-    problem = confinement.why_not(request.param)
-    assert problem is None, f"{problem}; CI must have both backends. {request.param.remedy}"
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def warm(backend):
-    """A warm grader. Its own environment holds a canary."""
+def warm(request, sandboxes):
+    """A warm grader."""
+    shared = sandboxes(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTOGRADER_SANDBOX", backend.name)
-        patch.setenv("AUTOGRADER_CANARY", CANARY)
-        with Grader() as grader:
-            expect_full_marks(grader, Course(ROOT))  # the first one is slow
-            yield grader
+        patch.setenv("AUTOGRADER_SANDBOX", request.param.name)  # for another, where an attack has ended this one
+        grader = Grader(sandbox=shared)
+        expect_full_marks(grader, COURSE)  # the first one is slow
+        yield grader
+        if grader._sandbox is not shared:
+            grader.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from autograder.grading.finding import find_submission
 from autograder.grading.in_notebook import grade_in
 from autograder.grading.reading import UnreadableNotebook
 from autograder.sandbox import confinement, loaded, wire
-from autograder.sandbox.process import Sandbox, SandboxError
+from autograder.sandbox.process import SandboxError
 
 FUNCTIONS = """
 import numpy, torch
@@ -32,9 +32,8 @@ def read(tensor): return [float(tensor.sum()), tensor.note]
 
 
 @pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(confinement.BUBBLEWRAP) as sandbox:
-        yield sandbox
+def sandbox(sandboxes):
+    return sandboxes(confinement.BUBBLEWRAP)
 
 
 @pytest.fixture(scope="module")
