@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import pickle
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import cloudpickle
 import torch
@@ -22,7 +22,7 @@ from autograder.sandbox import wire
 from autograder.sandbox.loaded import Fork, StudentFault
 from autograder.sandbox.sent import Generator, NewAxes, reduce_tensor, sent_objects
 
-__all__ = ["NewAxes", "Shown", "Student", "StudentFault", "StudentRaised", "look_at", "show_curves"]
+__all__ = ["NewAxes", "Shown", "Student", "StudentFault", "StudentRaised", "look_at", "once", "show_curves"]
 
 
 class StudentRaised(StudentFault):
@@ -55,6 +55,7 @@ class Student:
         self._shown = [] if shown is None else shown
         self._seconds: float | None = None
         self._sent: list[object] = []
+        self._made: dict[Hashable, object] = {}
 
     def close(self) -> None:
         """End the fork."""
@@ -127,6 +128,19 @@ def look_at(student: Student, sent: object) -> Any:
         if isinstance(sent, kind) and not isinstance(found, description):  # no honest Guest says this
             raise StudentFault("The notebook sent something that is not a result.")
     return found
+
+
+Found = TypeVar("Found")
+
+
+def once(student: Student, key: Hashable, make: Callable[[], Found]) -> Found:
+    """What ``make`` gives, made once for all checks that ask under this key; they must leave it as it is.
+
+    Only checks that share a fork share it. One that fails is judged again in a new fork, and there it is made anew.
+    """
+    if key not in student._made:
+        student._made[key] = make()
+    return cast(Found, student._made[key])
 
 
 def show_curves(student: Student, found: object, reference: dict[str, list[float]]) -> None:
