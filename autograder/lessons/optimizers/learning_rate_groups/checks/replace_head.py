@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-
 import torch
 from torch import nn
 
 from autograder.checking.check import check
 from autograder.checking.descriptions import ModuleDescription, full_name
+from autograder.checking.pickling import made_once, new_copy
 from autograder.checking.student import look_at
 from autograder.checking.unchanged import expect_same_mode, is_equal
 from autograder.checking.words import names, tell
@@ -17,7 +15,7 @@ from autograder.lessons.optimizers.learning_rate_groups.models import TinyResNet
 from autograder.lessons.optimizers.learning_rate_groups.zoo import freeze
 
 
-@functools.cache
+@made_once
 def resnet(seed: int, channels: int, num_classes: int = 10, bias: bool = True) -> TinyResNet:
     """A small resnet with running statistics of its own; a few of its parts are frozen."""
     with torch.random.fork_rng(devices=[]):
@@ -31,7 +29,7 @@ def resnet(seed: int, channels: int, num_classes: int = 10, bias: bool = True) -
 
 def make_resnet(**settings: object) -> TinyResNet:
     """A new one for each call, so that ``look_at`` finds this call's."""
-    return copy.deepcopy(resnet(**settings))
+    return new_copy(resnet(**settings))
 
 
 HEADS = [  # the model, and the classes it shall tell apart

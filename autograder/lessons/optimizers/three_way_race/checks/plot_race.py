@@ -55,7 +55,9 @@ def test_plot_returns_the_axes(student):
     plot(student, TWO)
     for curves, kind in ((THREE, NewAxes), (TWO, NewPanel)):
         found = plot(student, curves, kind)
-        assert found.same_as is draw(student, curves, kind)[1], "expected plot_race(curves, ax=ax) to return ax itself, found other Axes"
+        assert found.same_as is draw(student, curves, kind)[1], (
+            "expected plot_race(curves, ax=ax) to return ax itself, found other Axes"
+        )
         assert found.lines, "expected plot_race(curves, ax=ax) to draw into ax, found no line there"
 
 
