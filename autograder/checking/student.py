@@ -6,24 +6,22 @@ grader's own objects; everything else comes back as a copy or a description.
 
 from __future__ import annotations
 
-import io
-import pickle
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
-import cloudpickle
 import torch
 
 from autograder.checking.descriptions import AxesDescription, ModuleDescription, rebuild
+from autograder.checking.pickling import dump_arguments
 from autograder.messages import Message, quote, say
 from autograder.results import Curve
 from autograder.sandbox import wire
 from autograder.sandbox.loaded import Fork, StudentFault
-from autograder.sandbox.sent import Generator, NewAxes, reduce_tensor, sent_objects
+from autograder.sandbox.sent import Generator, NewAxes, sent_objects
 
-__all__ = ["NewAxes", "Shown", "Student", "StudentFault", "StudentRaised", "look_at", "show_curves"]
+__all__ = ["NewAxes", "Shown", "Student", "StudentFault", "StudentRaised", "look_at", "once", "show_curves"]
 
 
 class StudentRaised(StudentFault):
@@ -56,6 +54,7 @@ class Student:
         self._shown = [] if shown is None else shown
         self._seconds: float | None = None
         self._sent: list[object] = []
+        self._made: dict[Hashable, object] = {}
 
     def close(self) -> None:
         """End the fork."""
@@ -77,7 +76,7 @@ class Student:
     def _call(self, function: str, args: tuple, kwargs: dict[str, object]) -> Any:
         args = tuple(Generator(arg) if isinstance(arg, types.GeneratorType) else arg for arg in args)
         self._sent.extend(sent_objects([args, kwargs]))
-        answer = self._fork.call(function, _pickle((args, kwargs)), self._seconds)
+        answer = self._fork.call(function, dump_arguments(args, kwargs), self._seconds)
         if isinstance(answer, wire.Returned):
             try:
                 return rebuild(answer.value, self._sent)
@@ -163,6 +162,19 @@ def look_at(student: Student, sent: object) -> Any:
     return found
 
 
+Found = TypeVar("Found")
+
+
+def once(student: Student, key: Hashable, make: Callable[[], Found]) -> Found:
+    """What ``make`` gives, made once for all checks that ask under this key; they must leave it as it is.
+
+    Only checks that share a fork share it. One that fails is judged again in a new fork, and there it is made anew.
+    """
+    if key not in student._made:
+        student._made[key] = make()
+    return cast(Found, student._made[key])
+
+
 def show_curves(student: Student, found: object, reference: dict[str, list[float]]) -> None:
     """Put the curves of a result onto the feedback page, beside those of the reference, whatever the check says.
 
@@ -184,19 +196,3 @@ def _is_curve(found: object) -> bool:
 def _plain_curve(losses: Sequence[float]) -> list[float | None]:
     """The losses with as many digits as a figure needs."""
     return [float(f"{loss:.5g}") if abs(loss) < 1e300 else None for loss in losses]  # NaN is not below anything
-
-
-class _Pickler(pickle.Pickler):
-    """Sends an ordinary tensor as its bytes: several times as fast as torch's own way, in both processes."""
-
-    def reducer_override(self, value: object) -> Any:
-        return reduce_tensor(value) if isinstance(value, torch.Tensor) else NotImplemented
-
-
-def _pickle(arguments: object) -> bytes:
-    buffer = io.BytesIO()
-    try:
-        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(arguments)
-        return buffer.getvalue()
-    except (pickle.PicklingError, AttributeError, TypeError):  # a function or class that only the graders have
-        return cloudpickle.dumps(arguments)

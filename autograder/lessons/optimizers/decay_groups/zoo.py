@@ -1,11 +1,10 @@
 """The models whose parameters are sorted: some are torchvision's, in others names and layers tell little or lie."""
 
-import functools
-
 import torch
 from torch import nn
 from torchvision import models
 
+from autograder.checking.pickling import made_once
 from autograder.lessons.optimizers.decay_groups import models as layers
 
 
@@ -20,25 +19,25 @@ def tree(**parts: nn.Module | tuple[int, ...]) -> nn.Module:
     return module
 
 
-@functools.cache
+@made_once
 def make_dense() -> nn.Module:
     """The least that has something for each list."""
     return nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2))
 
 
-@functools.cache
+@made_once
 def make_biasless() -> nn.Module:
     """A model in which everything decays."""
     return nn.Sequential(nn.Linear(3, 4, bias=False), nn.Linear(4, 2, bias=False))
 
 
-@functools.cache
+@made_once
 def make_vector() -> nn.Module:
     """A model in which nothing decays."""
     return tree(shift=tree(bias=(3,)))
 
 
-@functools.cache
+@made_once
 def make_real() -> dict[str, nn.Module]:
     """Models of torchvision, with few and narrow layers."""
     with torch.device("meta"):
@@ -52,7 +51,7 @@ def make_real() -> dict[str, nn.Module]:
         }
 
 
-@functools.cache
+@made_once
 def make_zoo() -> nn.Module:
     """The models of torchvision and some of torch's layers, in one."""
     with torch.device("meta"):
@@ -68,7 +67,7 @@ def make_zoo() -> nn.Module:
         )
 
 
-@functools.cache
+@made_once
 def make_transformer() -> nn.Module:
     """A Transformer whose names tell the truth."""
     with torch.device("meta"):
@@ -76,7 +75,7 @@ def make_transformer() -> nn.Module:
         return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
 
 
-@functools.cache
+@made_once
 def make_raw() -> nn.Module:
     """Parameters that a model holds directly, beside its layers."""
     part = tree(relative_position_bias_table=(5, 2), class_token=(1, 1, 3), query=nn.Linear(3, 3), norm_mix=(3, 3))
@@ -84,7 +83,7 @@ def make_raw() -> nn.Module:
     return tree(mask_token=(1, 3), embed_in=(3, 3), tables=tables, pos_embedding=(1, 5, 3), attn=part)
 
 
-@functools.cache
+@made_once
 def make_vectors() -> nn.Module:
     """Parameters of fewer than two dimensions, with names that tell nothing."""
     block = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.PReLU(4), nn.GroupNorm(2, 4), nn.RMSNorm(4))
@@ -98,15 +97,15 @@ def new_frozen() -> nn.Module:
     return model
 
 
-make_frozen = functools.cache(new_frozen)
+make_frozen = made_once(new_frozen)
 
 
-@functools.cache
+@made_once
 def make_all_frozen() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)).requires_grad_(False)
 
 
-@functools.cache
+@made_once
 def make_shared() -> nn.Module:
     """One weight in two layers, one layer in two places, one vector in two norms."""
     up, down, twice = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)
@@ -116,7 +115,7 @@ def make_shared() -> nn.Module:
     return tree(up=up, first=twice, norm1=norm1, deep=tree(down=down, second=twice, norm2=norm2), out=nn.Linear(3, 2))
 
 
-@functools.cache
+@made_once
 def make_norms() -> tuple[nn.Module, ...]:
     """Normalisation layers whose parameters have several dimensions."""
     vectors = [nn.BatchNorm1d(2), nn.BatchNorm3d(2), nn.SyncBatchNorm(2), nn.GroupNorm(1, 2)]
@@ -134,14 +133,14 @@ def make_norms() -> tuple[nn.Module, ...]:
     )
 
 
-@functools.cache
+@made_once
 def make_embeddings() -> tuple[nn.Module, ...]:
     """Tables of vectors, with names that do not tell."""
     text = tree(wte=nn.Embedding(5, 3), wpe=nn.Embedding(4, 3), bag=nn.EmbeddingBag(5, 3))
     return tree(text=text, users=layers.Lookup(4, 3), out=nn.Linear(3, 2)), nn.Embedding(4, 3)
 
 
-@functools.cache
+@made_once
 def make_tied() -> tuple[nn.Module, ...]:
     """Tables of vectors that are used in a second place, which comes later or earlier."""
     wte, head = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
@@ -151,7 +150,7 @@ def make_tied() -> tuple[nn.Module, ...]:
     return tree(wte=wte, lm_head=head), tree(reader=reader, body=tree(bag=bag, out=nn.Linear(3, 2)))
 
 
-@functools.cache
+@made_once
 def make_misleading() -> nn.Module:
     """Matrices that must decay, whatever they are called and whatever is around them."""
     return tree(
@@ -168,7 +167,7 @@ def make_misleading() -> nn.Module:
     )
 
 
-@functools.cache
+@made_once
 def make_hard() -> nn.Module:
     """Everything that names do not tell."""
     return tree(

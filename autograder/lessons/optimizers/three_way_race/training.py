@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from autograder.checking.student import StudentFault
+from autograder.checking.student import StudentFault, once
 from autograder.lessons.optimizers.three_way_race.curves import expect_curve, expect_list_of_floats
 from autograder.lessons.optimizers.three_way_race.problems import MakeOptimizer, Problem, run
 from autograder.messages import message_of, say
@@ -47,8 +47,12 @@ class Training:
 
     def ask(self, student) -> tuple[object, nn.Module]:
         """What the student's train returns, and the model that it was given."""
-        model, optimizer = self.start()
-        return student.train(model, optimizer, self.problem.X, self.problem.y, steps=self.steps), model
+
+        def train() -> tuple[object, nn.Module]:
+            model, optimizer = self.start()
+            return student.train(model, optimizer, self.problem.X, self.problem.y, steps=self.steps), model
+
+        return once(student, self, train)
 
 
 @contextlib.contextmanager

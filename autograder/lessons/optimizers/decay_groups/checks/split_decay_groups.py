@@ -6,6 +6,7 @@ from torch import nn
 
 from autograder.checking.check import check
 from autograder.checking.descriptions import is_tensor
+from autograder.checking.student import once
 from autograder.checking.unchanged import expect_unchanged
 from autograder.checking.words import tell
 from autograder.lessons.optimizers.decay_groups.places import expect_each_once, expect_none_frozen, expect_places
@@ -26,6 +27,11 @@ from autograder.lessons.optimizers.decay_groups.zoo import (
     new_frozen,
 )
 from autograder.messages import say
+
+
+def split(student, model: nn.Module) -> object:
+    """The split of a model, which is asked for once for all checks."""
+    return once(student, model, lambda: student.split_decay_groups(model))
 
 
 def read_split(found: object) -> tuple[list, list]:
@@ -51,7 +57,7 @@ def _read_side(side: object, name: str) -> list:
 def expect_sides(student, model: nn.Module, which: Callable[[Member], bool]) -> None:
     """The chosen trainable parameters are where the rule puts them. Of the others, nothing is asked."""
     chosen = [member for member in trainable(model) if which(member)]
-    decay, no_decay = ({id(item) for item in side} for side in read_split(student.split_decay_groups(model)))
+    decay, no_decay = ({id(item) for item in side} for side in read_split(split(student, model)))
     expect_places(chosen, decay, no_decay, "decay", "no_decay")
 
 
@@ -59,7 +65,7 @@ def expect_sides(student, model: nn.Module, which: Callable[[Member], bool]) -> 
 def test_split_returns_lists(student):
     """split_decay_groups returns two lists of the model's own parameters."""
     for model in (make_all_frozen(), make_dense()):
-        found = student.split_decay_groups(model)
+        found = split(student, model)
         read_split(found)
         assert isinstance(found, (tuple, list)), say(
             "expected (decay, no_decay), two lists of parameters, found {found}", found=tell(found)
@@ -107,7 +113,7 @@ def test_split_biases(student):
 def test_split_each_once(student):
     """Each trainable parameter is in exactly one of the two lists, once."""
     for model in (*make_real().values(), make_raw()):
-        decay, no_decay = read_split(student.split_decay_groups(model))
+        decay, no_decay = read_split(split(student, model))
         expect_each_once(model, [*decay, *no_decay], say("the two lists"))
 
 
@@ -115,7 +121,7 @@ def test_split_each_once(student):
 def test_split_frozen(student):
     """Frozen parameters are in neither list, the others are there, and the model stays as it was."""
     for model in (make_frozen(), make_all_frozen()):
-        decay, no_decay = read_split(student.split_decay_groups(model))
+        decay, no_decay = read_split(split(student, model))
         expect_none_frozen(model, [*decay, *no_decay], say("the two lists"))
         expect_each_once(model, [*decay, *no_decay], say("the two lists"))
     model = new_frozen()
@@ -126,7 +132,7 @@ def test_split_frozen(student):
 @check("test_split_decay_groups", 0.5, "Two layers can hold the same object. How do you notice that you have had it?")
 def test_split_shared(student):
     """A parameter that several layers share is there once."""
-    decay, no_decay = read_split(student.split_decay_groups(make_shared()))
+    decay, no_decay = read_split(split(student, make_shared()))
     expect_each_once(make_shared(), [*decay, *no_decay], say("the two lists"))
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-
 import torch
 from torch import nn
 
 from autograder.checking.check import check
 from autograder.checking.descriptions import ModuleDescription, full_name
-from autograder.checking.student import look_at
+from autograder.checking.pickling import made_once, new_copy
+from autograder.checking.student import look_at, once
 from autograder.checking.unchanged import expect_same_mode, is_equal
 from autograder.checking.words import names, short_name, tell
 from autograder.lessons.optimizers.learning_rate_groups.models import TinyResNet
@@ -18,7 +16,7 @@ from autograder.lessons.optimizers.learning_rate_groups.zoo import freeze
 from autograder.messages import Code, say
 
 
-@functools.cache
+@made_once
 def resnet(seed: int, channels: int, num_classes: int = 10, bias: bool = True) -> TinyResNet:
     """A small resnet with running statistics of its own; a few of its parts are frozen."""
     with torch.random.fork_rng(devices=[]):
@@ -32,7 +30,7 @@ def resnet(seed: int, channels: int, num_classes: int = 10, bias: bool = True) -
 
 def make_resnet(**settings: object) -> TinyResNet:
     """A new one for each call, so that ``look_at`` finds this call's."""
-    return copy.deepcopy(resnet(**settings))
+    return new_copy(resnet(**settings))
 
 
 HEADS = [  # the model, and the classes it shall tell apart
@@ -42,11 +40,22 @@ HEADS = [  # the model, and the classes it shall tell apart
 ]
 
 
-def replaced(student, model: nn.Module, num_classes: int) -> ModuleDescription:
+def replaced(student, found: object, model: nn.Module) -> ModuleDescription:
     """What the model became: the result or, where that is no such model, the model that was given."""
-    found = student.replace_head(model, num_classes)
-    is_model = isinstance(found, ModuleDescription) and "bn1" in found.modules
-    return found if is_model else look_at(student, model)
+    if isinstance(found, ModuleDescription) and "bn1" in found.modules:
+        return found
+    return look_at(student, model)
+
+
+def replace(student, case: int) -> tuple[object, TinyResNet]:
+    """The result for one of the models above, and the model: it is asked for once for all checks."""
+
+    def replace_head() -> tuple[object, TinyResNet]:
+        settings, num_classes = HEADS[case]
+        model = make_resnet(**settings)
+        return student.replace_head(model, num_classes), model
+
+    return once(student, (replace, case), replace_head)
 
 
 def is_head(name: str) -> bool:
@@ -74,9 +83,8 @@ def expect_same_members(found: ModuleDescription, model: nn.Module) -> None:
 )
 def test_head_same_model(student):
     """replace_head returns the very model that it was given."""
-    for case in HEADS[:2]:
-        model = make_resnet(**case[0])
-        found = student.replace_head(model, case[1])
+    for case in (0, 1):
+        found, model = replace(student, case)
         if isinstance(found, ModuleDescription):
             kind = short_name(found.type_name)
             assert found.same_as is not None or kind != Code("TinyResNet"), say(
@@ -93,13 +101,13 @@ def test_head_same_model(student):
 @check("test_replace_head", 0.5, "A layer knows how many inputs it takes. Ask the old head, before you replace it.")
 def test_head_is_linear(student):
     """The new fc is an nn.Linear with the old number of inputs and num_classes outputs."""
-    for settings, num_classes in HEADS[:2]:
-        model = make_resnet(**settings)
-        found = replaced(student, model, num_classes)
+    for case in (0, 1):
+        result, model = replace(student, case)
+        found = replaced(student, result, model)
         kind = found.modules.get("fc")
         assert kind is not None, say("expected the model to have a module called fc, found none")
         assert kind == full_name(nn.Linear), say("expected fc to be an nn.Linear, found {kind}", kind=kind)
-        wanted = (num_classes, model.fc.in_features)
+        wanted = (HEADS[case][1], model.fc.in_features)
         weight = found.parameters.get("fc.weight")
         shape = tuple(weight.shape) if isinstance(weight, torch.Tensor) else ()
         assert len(shape) == 2, say("expected fc.weight to be a matrix, found something else")
@@ -116,13 +124,16 @@ def test_head_is_linear(student):
 @check("test_replace_head", 0.5, "What does a new nn.Linear have by itself? Does your code change that?")
 def test_head_can_learn(student):
     """The new fc has a bias, and both its parameters are trainable, in a frozen model too."""
-    for number, (settings, num_classes) in enumerate((HEADS[0], HEADS[1], HEADS[0])):
-        model = make_resnet(**settings)
+    frozen_model = make_resnet(**HEADS[0][0])
+    freeze(frozen_model)
+    for number in range(3):
         if number == 2:
-            freeze(model)
-        found = replaced(student, model, num_classes)
+            result, model = student.replace_head(frozen_model, HEADS[0][1]), frozen_model
+        else:
+            result, model = replace(student, number)
+        found = replaced(student, result, model)
         biases = [name for name in found.parameters if is_head(name) and name.endswith("bias")]
-        assert biases or not settings.get("bias", True), say("expected the new fc to have a bias, found none")
+        assert biases or model.fc.bias is None, say("expected the new fc to have a bias, found none")
         assert biases, say("expected the new fc to have a bias, found none (the old fc had none)")
         empty = [n for n in found.parameters if is_head(n) and not isinstance(found.parameters[n], torch.Tensor)]
         assert not empty, say(
@@ -141,9 +152,9 @@ def test_head_can_learn(student):
 @check("test_replace_head", 0.5, "Make a new layer and put it in the old one's place; do not rebuild the old one.")
 def test_head_is_new(student):
     """The new fc is a new layer, even if the old one has num_classes outputs already."""
-    for settings, num_classes in HEADS[::2]:
-        model = make_resnet(**settings)
-        found = replaced(student, model, num_classes)
+    for case in (0, 2):
+        result, model = replace(student, case)
+        found = replaced(student, result, model)
         head = [name for name in found.parameters if is_head(name)]
         assert head, say("expected the model to have a new layer called fc, found none")
         kept = [n for n in head if found.identities.get(n) is not None]
@@ -165,7 +176,7 @@ def test_head_rest_stays(student):
         model.train(num_classes == 3)
         model.layer2.train(num_classes != 3)
         model.layer1[0].bn1.train(num_classes != 3)
-        found = replaced(student, model, num_classes)
+        found = replaced(student, student.replace_head(model, num_classes), model)
         expect_done(found, model)
         expect_same_members(found, model)
         values = {**found.parameters, **found.buffers}
@@ -193,9 +204,9 @@ def test_head_rest_stays(student):
 @check("test_replace_head", 0.5, "Whoever calls replace_head decides what is frozen. It only brings a new head.")
 def test_head_frozen_stays(student):
     """What was frozen stays frozen, and what was trainable stays trainable."""
-    for settings, num_classes in HEADS[:2]:
-        model = make_resnet(**settings)
-        found = replaced(student, model, num_classes)
+    for case in (0, 1):
+        result, model = replace(student, case)
+        found = replaced(student, result, model)
         expect_done(found, model)
         wrong: dict[bool, list[str]] = {True: [], False: []}
         for name, param in model.named_parameters():
