@@ -15,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from lab_checks import CannotRun, Wrong, public_check
-from lab_messages import Row, Said, a_kind_of, listed, say
+from lab_messages import Row, Said, a_kind_of, listed, say, short
 
 Curves = dict[str, list[float]]
 
@@ -151,7 +151,7 @@ def train_moves_the_model(train):
         if _are_same(before, _weights(model)) != (lr == 0):
             moved, kept = say("weights that moved"), say("the weights as they were")
             wanted, found = (moved, kept) if lr else (kept, moved)
-            raise Wrong(say("{what} (lr={lr})", what=wanted, lr=lr), found)
+            raise Wrong(say("{what} (lr={lr:g})", what=wanted, lr=lr), found)
 
 
 def _tiny_race(three_way_race: Callable) -> Curves:
@@ -331,7 +331,7 @@ def report_keys(race_report):
         raise Wrong(say("a dict"), a_kind_of(found))
     kinds = {key: type(value).__name__ for key, value in found.items()}
     if kinds != {"adam_adamw_gap": "float", "sgd_lag": "float"}:
-        told = listed(say("{key} a {type}", key=key, type=name) for key, name in kinds.items())
+        told = listed(say("{key} a {type}", key=short(str(key)), type=name) for key, name in kinds.items())
         raise Wrong(say("adam_adamw_gap a float, sgd_lag a float"), told)
 
 

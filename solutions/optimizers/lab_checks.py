@@ -13,7 +13,7 @@ from types import TracebackType
 from IPython.display import display
 
 import lab_record
-from lab_messages import Said, Translate, in_english, listed, say, short, show
+from lab_messages import Said, Translate, in_english, kept, listed, say, short, show
 
 
 class ChecksFailed(Exception):
@@ -33,7 +33,7 @@ class Wrong(Exception):
 
     def __init__(self, expected: object, found: object) -> None:
         """What ``say`` gives, or a value that stands for itself: a number, a class, None."""
-        self.details: list[Detail] = [(say("expected"), expected), (say("found"), found)]
+        self.details: list[Detail] = [(say("expected"), kept(expected)), (say("found"), kept(found))]
 
 
 class CannotRun(Exception):
