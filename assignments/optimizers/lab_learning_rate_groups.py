@@ -404,7 +404,15 @@ def show_groups(build_finetune_adamw: Callable, group_summary: Callable) -> None
             rows.append(f"{name:20}{head:14}{backbone:>12,}{top:>12,}{total - backbone - top:>14,}")
     except Exception:
         return print(say("The table appears here once build_finetune_adamw and group_summary work."))
-    print(f"{'model':20}{'head':14}{'in backbone':>12}{'in head':>12}{'in no group':>14}", *rows, sep="\n")
+    title = say(
+        "{model:20}{head:14}{in_backbone:>12}{in_head:>12}{in_none:>14}",
+        model=say("model"),
+        head=say("head"),
+        in_backbone=say("in backbone"),
+        in_head=say("in head"),
+        in_none=say("in no group"),
+    )
+    print(title, *rows, sep="\n")
 
 
 @functools.cache

@@ -94,8 +94,15 @@ def train_list(train):
         raise Wrong(say("a list"), a_kind_of(losses))
     kinds = sorted({type(loss).__name__ for loss in losses})
     if len(losses) != 5 or kinds != ["float"]:
-        found = say("{count} entries of type {types}", count=len(losses), types=listed(kinds))
-        raise Wrong(say("5 entries of type float"), found)
+        raise Wrong(say("5 entries of type float"), _entries(len(losses), kinds))
+
+
+def _entries(count: int, types: list[str]) -> Said:
+    if count == 0:
+        return say("an empty list")
+    if count == 1:
+        return say("1 entry of type {type}", type=types[0])
+    return say("{count} entries of type {types}", count=count, types=listed(types))
 
 
 @public_check(
@@ -263,7 +270,7 @@ def plot_makes_axes(plot_race):
         for number in set(plt.get_fignums()) - set(already):  # a check shows no figure
             plt.close(number)
     if not isinstance(found, Axes):
-        raise Wrong(Axes, a_kind_of(found))
+        raise Wrong(say("Axes"), a_kind_of(found))
 
 
 @public_check(
@@ -470,7 +477,8 @@ def plot_early_gap(races: dict[str, Curves] | None, race_report: Callable) -> No
     try:
         for (name, curves), look in zip(races.items(), ("o-", "s--"), strict=True):
             report = race_report(curves)
-            print(f"{name + ':':19} gap {report['adam_adamw_gap']:.6f}, SGD lag {report['sgd_lag']:+.3f}")
+            gap, lag = float(report["adam_adamw_gap"]), float(report["sgd_lag"])
+            print(say("{race:19} gap {gap:.6f}, SGD lag {lag:+.3f}", race=f"{name}:", gap=gap, lag=lag))
             adam, adamw = curves["Adam"][:10], curves["AdamW"][:10]
             gaps = [1e6 * abs(one - other) for one, other in zip(adam, adamw, strict=True)]
             far.plot(gaps, look, markersize=4, label=name)

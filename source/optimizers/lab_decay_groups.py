@@ -52,7 +52,8 @@ def _lists(decay: list[str], no_decay: list[str]) -> Said:
 
 
 def _groups(groups: list[list[str]]) -> Row:
-    return Row(tuple(say("group {number}: {names}", number=n, names=_side(names)) for n, names in enumerate(groups)))
+    told = [say("group {number}: {names}", number=n, names=_side(names)) for n, names in enumerate(groups)]
+    return Row(tuple(told), separator="; ")
 
 
 def _expect_groups(optimizer: Optimizer, model: nn.Module, expected: list[list[str]]) -> None:
