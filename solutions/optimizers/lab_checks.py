@@ -210,30 +210,35 @@ class _Report:
                 "{name}: {right} of {count} public checks passed.", name=name, right=right, count=len(results)
             )
 
-    def __repr__(self) -> str:
-        return self.text()
-
     def text(self, translate: Translate = in_english) -> str:
-        """The report as plain text."""
+        """The report in a language, as plain text."""
         lines = [show(self.title, translate)]
         for result in self.results:
             lines.append(f"  {result.mark} {translate(result.sentence)}")
             lines += [f"      {show(label, translate)}: {show(said, translate)}" for label, said in result.details]
         return "\n".join([*lines, *([show(self.notice, translate)] if self.notice else [])])
 
-    def _repr_html_(self) -> str:
+    def html(self, translate: Translate = in_english) -> str:
+        """The report in a language, as a table."""
+
+        def shown(value: object) -> str:
+            return escape(show(value, translate))
+
         cell = "text-align:left; vertical-align:top; white-space:normal; padding:3px 8px;"
         rows = []
         for result in self.results:
             look = f"{cell} width:1em; font-size:1.3em; font-weight:bold; line-height:1; color:{COLOURS[result.mark]}"
             details = "".join(
-                f'<div style="margin-left:1em"><i>{escape(show(label))}:</i> {escape(show(said))}</div>'
+                f'<div style="margin-left:1em"><i>{shown(label)}:</i> {shown(said)}</div>'
                 for label, said in result.details
             )
-            meaning = escape(show(_MEANINGS[result.mark]))
+            meaning = shown(_MEANINGS[result.mark])
             rows.append(
                 f'<tr style="background:none"><td style="{look}" title="{meaning}">{result.mark}</td>'
-                f'<td style="{cell}">{escape(result.sentence)}{details}</td></tr>'
+                f'<td style="{cell}">{escape(translate(result.sentence))}{details}</td></tr>'
             )
-        notice = f"<div>{escape(show(self.notice))}</div>" if self.notice else ""
-        return f'<div><b>{escape(show(self.title))}</b></div><table style="margin:0">{"".join(rows)}</table>{notice}'
+        notice = f"<div>{shown(self.notice)}</div>" if self.notice else ""
+        return f'<div><b>{shown(self.title)}</b></div><table style="margin:0">{"".join(rows)}</table>{notice}'
+
+    __repr__ = text
+    _repr_html_ = html
