@@ -63,6 +63,19 @@ _LAB = '''\
 from __future__ import annotations
 
 from lab_checks import Wrong, public_check
+from lab_messages import a_kind_of, say
+
+
+@public_check(
+    "double",
+    hint="a function without return gives None.",
+    stronger="the last line of the function must hand the result back: return, and after it twice x.",
+)
+def double_is_float(double):
+    """double(1.5) is a float."""
+    found = double(1.5)
+    if type(found) is not float:
+        raise Wrong(say("a float"), a_kind_of(found))
 
 
 @public_check(
