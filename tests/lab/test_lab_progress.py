@@ -1,7 +1,6 @@
 """What students see of their practice: hints that grow stronger, and the record that ``lab.progress()`` shows."""
 
 import datetime
-import importlib
 import json
 import os
 import subprocess
@@ -14,25 +13,9 @@ import torch
 from autograder.course import Course
 from autograder.grading.submission import Submission
 from tests.conftest import ROOT
+from tests.lab.conftest import LAB
 
-LAB = ROOT / "source" / "optimizers"
 EXERCISES = Course(ROOT).assignment().exercises
-
-
-@pytest.fixture(scope="module")
-def modules():
-    """The lab's modules, by name, as a notebook in the course folder imports them."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(LAB))
-    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        importlib.import_module("lab")
-        yield {name: sys.modules[name] for name in set(sys.modules) - before if name.partition("_")[0] == "lab"}
-    finally:
-        sys.dont_write_bytecode = writes
-        sys.path.remove(str(LAB))
-        for name in [name for name in set(sys.modules) - before if name.partition("_")[0] == "lab"]:
-            del sys.modules[name]
 
 
 @pytest.fixture
