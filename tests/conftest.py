@@ -77,7 +77,9 @@ def sandboxes(grader: Grader) -> Iterator[Callable[[Backend], Sandbox]]:
         assert problem is None, f"{problem}; CI must have both backends. {backend.remedy}"
         if grader.sandbox.backend is backend:
             return grader.sandbox
-        if backend not in started or not started[backend].alive:
+        if backend in started and not started[backend].alive:
+            started.pop(backend).close()
+        if backend not in started:
             started[backend] = Sandbox(backend)
         started[backend].warm_up()
         return started[backend]

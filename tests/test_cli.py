@@ -1,5 +1,6 @@
 """The command line, as an instructor types it."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -8,9 +9,10 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder.authoring import specimens
+from autograder.authoring import doctor, specimens
 from autograder.cli import main
 from autograder.grading import batch
+from autograder.sandbox import confinement
 from tests.conftest import ROOT, set_cell
 
 KEYS = ["submission", "assignment", "exercise", "status", "reason", "score", "max_score", "seconds", "checks"]
@@ -107,8 +109,15 @@ def test_unsafe_is_shown_on_the_result(run, submitted, monkeypatch):
     assert "without a sandbox" in line["reason"]
 
 
-@pytest.mark.parametrize("backend", ["bubblewrap", pytest.param("sandlock", marks=pytest.mark.slow)])
-def test_doctor_says_which_sandbox_is_active(run, monkeypatch, backend):
+BACKENDS = {backend.name: backend for backend in (confinement.BUBBLEWRAP, confinement.SANDLOCK)}
+
+
+@pytest.mark.parametrize("started", ["before", pytest.param("by it", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_doctor_says_which_sandbox_is_active(run, monkeypatch, sandboxes, backend, started):
+    if started == "before":
+        warm = sandboxes(BACKENDS[backend])
+        monkeypatch.setattr(doctor, "Sandbox", lambda backend: contextlib.nullcontext(warm))
     monkeypatch.setenv("AUTOGRADER_SANDBOX", backend)
     result = run("doctor")
     assert result.exit_code == 0

@@ -130,12 +130,13 @@ def test_the_release_needs_only_what_its_requirements_name():
 CHECK = "import lab\ndef build_sgd(*args, **kwargs):\n    return None\nlab.check(build_sgd)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("execution", "code", "says"),
     [
-        pytest.param(None, 0, "0 of 3 public checks passed", marks=pytest.mark.slow),
+        (None, 0, "0 of 3 public checks passed"),
         ("validate", 1, "ChecksFailed"),
-        pytest.param("autograde", 1, "autograded without the course's own nbgrader_config.py", marks=pytest.mark.slow),
+        ("autograde", 1, "autograded without the course's own nbgrader_config.py"),
     ],
 )
 def test_public_checks_raise_only_where_nbgrader_looks(execution, code, says):

@@ -29,6 +29,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from autograder.authoring import specimens
 from autograder.course import Course
 from autograder.grading.in_notebook import grade_in
+from tests.class_folder import generate
 from tests.conftest import ROOT
 
 STUDENTS = ("ada", "ben", "eve")
@@ -48,7 +49,7 @@ class Class:
         shutil.copytree(ROOT / "source" / "optimizers", folder, ignore=shutil.ignore_patterns("__pycache__", "*.ipynb"))
         for exercise in self.exercises.values():
             shutil.copy(exercise.source, folder)
-        self.nbgrader("generate_assignment", "optimizers")
+        generate(root)
         for student in STUDENTS:
             self.hand_in(student)
 

@@ -412,9 +412,9 @@ ONCE = PRACTISE.format(name="build_adam").replace("range(40)", "range(1)") + "la
 @pytest.mark.parametrize(
     "environment",
     [
-        pytest.param({"OPTIMIZERS_PROGRESS": ""}, id="switched off"),
+        pytest.param({"OPTIMIZERS_PROGRESS": ""}, id="switched off", marks=pytest.mark.slow),
         pytest.param({"OPTIMIZERS_PROGRESS": "", "NBGRADER_EXECUTION": "validate"}, id="both", marks=pytest.mark.slow),
-        pytest.param({"NBGRADER_EXECUTION": "validate"}, id="validated by nbgrader", marks=pytest.mark.slow),
+        pytest.param({"NBGRADER_EXECUTION": "validate"}, id="validated by nbgrader"),
     ],
 )
 def test_no_record_is_kept(tmp_path, environment):

@@ -239,7 +239,8 @@ number = 3
 
 @pytest.fixture(scope="module")
 def guest(sandbox):
-    with run(sandbox, FUNCTIONS, limits=Limits(call=0.5)) as guest:
+    """The only one: a Zygote expects one submission at a time."""
+    with run(sandbox, FUNCTIONS, PRETENDERS, limits=Limits(call=0.5)) as guest:
         yield guest
 
 
@@ -348,12 +349,6 @@ def meta(): return torch.equal(*[torch.zeros(1, device="meta")] * 2)
 """
 
 
-@pytest.fixture(scope="module")
-def pretender(sandbox):
-    with run(sandbox, PRETENDERS) as guest, contextlib.closing(Student(guest.fork())) as student:
-        yield student
-
-
 @pytest.mark.parametrize(
     ("what", "found"),
     [
@@ -369,28 +364,28 @@ def pretender(sandbox):
         ("generator", repr(Opaque("generator"))),
     ],
 )
-def test_pretenders_come_back_as_the_name_of_their_class(pretender, what, found):
-    assert repr(pretender.give(what)) == found
+def test_pretenders_come_back_as_the_name_of_their_class(student, what, found):
+    assert repr(student.give(what)) == found
 
 
-def test_a_named_tuple_comes_back_as_a_tuple(pretender):
-    assert repr(pretender.give("named tuple")) == "(1, 2.5)"
+def test_a_named_tuple_comes_back_as_a_tuple(student):
+    assert repr(student.give("named tuple")) == "(1, 2.5)"
 
 
-def test_a_layer_that_has_no_parameters_yet_is_described(pretender):
-    found = pretender.give("lazy")
+def test_a_layer_that_has_no_parameters_yet_is_described(student):
+    found = student.give("lazy")
     assert found.type_name == "torch.nn.modules.linear.LazyLinear"
     assert set(found.parameters) == {"weight", "bias"}
     assert found.settings == {"": "in_features=0, out_features=2, bias=True"}
 
 
-def test_what_torch_does_not_implement_is_no_unwritten_answer(pretender):
+def test_what_torch_does_not_implement_is_no_unwritten_answer(student):
     with pytest.raises(StudentRaised, match="meta raised NotImplementedError: "):
-        pretender.meta()
+        student.meta()
 
 
-def test_a_cyclic_list_comes_back_bounded(pretender):
-    assert repr(Opaque("list")) in repr(pretender.give("cycle"))
+def test_a_cyclic_list_comes_back_bounded(student):
+    assert repr(Opaque("list")) in repr(student.give("cycle"))
 
 
 # --- choosing -----------------------------------------------------------------------------------------------------
