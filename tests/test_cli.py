@@ -33,7 +33,7 @@ def submitted(tmp_path, exercise, solution):
         folder.mkdir(parents=True)
         if student == "bob":
             set_cell(solution, "build_sgd", "def build_sgd(params, **settings):\n    return None")
-        nbformat.write(solution, folder / "1-build-optimizers.ipynb")
+        nbformat.write(specimens.without_examples(solution), folder / "1-build-optimizers.ipynb")
     (folder / "1-build-optimizers.ipynb").write_text("{")
     return tmp_path / "submitted"
 
@@ -149,5 +149,5 @@ def test_outside_of_a_course_the_packages_own_is_used(run, submitted, monkeypatc
 
 def test_stub_earns_nothing(run, tmp_path, exercise):
     path = tmp_path / "1-build-optimizers.ipynb"
-    nbformat.write(specimens.stub(exercise), path)
+    nbformat.write(specimens.without_examples(specimens.stub(exercise)), path)
     assert json.loads(run("grade", "--json", path).stdout)["score"] == 0

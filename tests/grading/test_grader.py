@@ -51,17 +51,25 @@ def test_stderr_and_prints_cost_nothing(grader, solution, exercise):
     ("source", "message"),
     [
         ("", "build_sgd is not defined. Its cell ran, but defines nothing of this name"),
-        ("def build_sgd(:", "build_sgd is not defined. Its cell stopped with SyntaxError"),
+        pytest.param(
+            "def build_sgd(:", "build_sgd is not defined. Its cell stopped with SyntaxError", marks=pytest.mark.slow
+        ),
         ("build_sgd = 3", "build_sgd is not a function"),
         ("def build_sgd(params, rate): return None", "it is defined as build_sgd(params, rate)"),
         ("def build_sgd(params, **settings): return None", "expected build_sgd to return an optimizer, found None"),
-        ("def build_sgd(params, **settings): return {'lr': 1}", "found a dict of 1 item"),
-        ("def build_sgd(params, **settings): return (p for p in params)", "found a value of type generator"),
-        ("def build_sgd(params, **settings): return 3.5", "found 3.5"),
+        pytest.param(
+            "def build_sgd(params, **settings): return {'lr': 1}", "found a dict of 1 item", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "def build_sgd(params, **settings): return (p for p in params)",
+            "found a value of type generator",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("def build_sgd(params, **settings): return 3.5", "found 3.5", marks=pytest.mark.slow),
         ("def build_sgd(params, **settings): return params_", "NameError: name 'params_' is not defined"),
         ("def build_sgd(params, **settings): raise NotImplementedError()", "build_sgd is not written yet"),
         ("import os\nos._exit(0)", "Its cell did not come to its end. It ended the Python process."),
-        ("raise SystemExit", "Its cell stopped with SystemExit"),
+        pytest.param("raise SystemExit", "Its cell stopped with SystemExit", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_function_costs_its_own_points_and_says_why(grader, solution, exercise, source, message):

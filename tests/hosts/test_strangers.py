@@ -94,9 +94,7 @@ def unreleased(tmp_path_factory):
 @pytest.fixture(scope="module")
 def all_released(unreleased, tmp_path_factory):
     room = unreleased.at(tmp_path_factory.mktemp("released"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(room.root)
-        room.release("optimizers", "ps1")
+    room.release("optimizers", "ps1")
     return room
 
 

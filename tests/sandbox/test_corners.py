@@ -36,7 +36,7 @@ def sandbox(sandboxes):
     return sandboxes(confinement.BUBBLEWRAP)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def guest(sandbox):
     with loaded.load(sandbox, [wire.Cell(FUNCTIONS, "functions")], {}) as guest:
         yield guest
