@@ -17,6 +17,7 @@ from nbgrader.converters import Autograde, base
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
+from autograder.authoring import specimens
 from autograder.course import Course
 from autograder.grading import batch
 from autograder.grading import grader as grader_module
@@ -71,7 +72,7 @@ MOMENTS = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_sandbox_that_is_killed_is_replaced_once(moment, solution, exercise, monkeypatch):
     owner, name, guest_of = MOMENTS[moment]
-    original = getattr(owner, name)
+    original, solution = getattr(owner, name), specimens.without_examples(solution)
     with Grader() as grader:
         monkeypatch.setattr(owner, name, at_times(1, original, lambda first: kill_sandbox(guest_of(first))))
         grade = grader.grade(Submission.of(solution, exercise, "submission")).grade
