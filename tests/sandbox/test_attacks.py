@@ -21,7 +21,6 @@ from autograder.sandbox import confinement
 from autograder.sandbox.loaded import Limits
 from tests.conftest import ATTACKS, CANARY, ROOT
 
-BACKENDS = [confinement.BUBBLEWRAP, confinement.SANDLOCK]
 LIMITS = Limits(cell=0.4, call=0.2, patience=1.0, submission=5.0)
 SHORT = Limits(cell=0.2, call=0.1, patience=0.4, submission=2.5)
 HANG = {
@@ -68,7 +67,10 @@ def test_the_titles_are_those_of_attacks():
     assert {attack.title for _, attack in specimens.read_attacks(ATTACKS, COURSE)} >= HANG | QUICK
 
 
-@pytest.fixture(scope="module", params=BACKENDS, ids=lambda backend: backend.name)
+QUICKLY = [confinement.BUBBLEWRAP, pytest.param(confinement.SANDLOCK, marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=QUICKLY, ids=lambda backend: backend.name)
 def warm(request, sandboxes):
     """A warm grader."""
     shared = sandboxes(request.param)
