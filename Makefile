@@ -9,13 +9,13 @@ NO_SANDBOX := A sandbox is needed: sudo apt-get install bubblewrap (or Linux 6.1
 
 .PHONY: needs sandbox check test audit-all lint demo build bench coverage variant-runs doctor nbgrader-tests fuzz kill-test clean
 
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses auto
 
 check: lint  ## what a change must not break, in about a minute: style, types, walls, and the quick tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test: needs lint  ## all tests, slow ones too
-	$(PYTEST) --durations 15
+	$(PYTEST) --dist worksteal --durations 15
 
 needs:
 	@command -v bwrap >/dev/null || { echo "make test needs bubblewrap: sudo apt-get install bubblewrap" >&2; exit 1; }

@@ -32,7 +32,6 @@ CANARY = os.environ["AUTOGRADER_CANARY"] = "canary-5d41402a"
 TOPICS = ("docs", "browser", "nbgrader", "new", "audit", "attacks", "whole_class", "feedback_page", "failures")
 LONGEST = [f"test_{topic}" for topic in TOPICS]
 """The modules that take minutes. They run first, so that no worker is left alone with one of them at the end."""
-ONE_BY_ONE = LONGEST[:5]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -41,14 +40,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return cores if config.option.markexpr == "not slow" else cores + (cores + 1) // 2
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker gets a file at a time, or in it all tests of one sandbox; the longest tests go out one by one."""
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
-    for item in items:
-        if item.path.stem not in ONE_BY_ONE or item.get_closest_marker("slow") is None:
-            sandbox = next((name for name in ("bubblewrap", "sandlock") if f"[{name}" in item.nodeid), "")
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {sandbox}"))
 
 
 @pytest.fixture(scope="session")
