@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autograder.authoring.templates import of_everything, of_lesson, prose_in
+from autograder.authoring.templates import calls, of_everything, of_lesson, prose_in
 from autograder.course import Course
 from autograder.messages import MAX_TEXT, Code, Message, Text, kind_of, lines, message_of, places_of, quote, say, show
 from autograder.results import FORM, CheckResult, Grade, decode, encode
+from tests.brackets import bracketed, outside
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "autograder"
@@ -21,12 +22,8 @@ SPEAKERS = [
     *(PACKAGE / "sandbox").glob("loaded.py"),
     *(path for e in COURSE.exercises for path in (e.lesson.folder / name for name in e.lesson.deciding())),
 ]
+FINISHED = (ast.Constant, ast.JoinedStr)
 WANTED = say("expected {rate:.4g} in {names}, found {found}", rate=0.123456, names=["a.weight", 3], found=quote("it"))
-
-
-def bracketed(template: str) -> str:
-    """The template in the language in which every word of ours is in brackets."""
-    return re.sub(r"([^{}]+)(?![^{}]*\})", r"⟦\1⟧", template)
 
 
 def test_a_message_is_text_where_it_is_shown():
@@ -83,8 +80,8 @@ def test_an_assertion_with_a_plain_text_still_says_it():
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.place)
 def test_every_word_of_ours_is_in_a_template(template):
     values = {name: Code("name") for name in places_of(template.text)}
-    outside = re.sub(r"⟦[^⟧]*⟧", "", show(Message(template.text, values), bracketed))
-    assert outside == "name" * len(places_of(template.text))
+    shown = show(Message(template.text, values), bracketed)
+    assert outside(shown) == "name" * len(places_of(template.text))
     assert template.shown
 
 
@@ -92,19 +89,15 @@ def test_every_word_of_ours_is_in_a_template(template):
 def test_what_a_grader_says_is_said_by_templates(path: Path):
     """``say`` gets its template in full, with a value for each place; no check and no fault has another text."""
     tree = ast.parse(path.read_text())
+    for call in calls(tree, "say"):
+        named = {keyword.arg for keyword in call.keywords}
+        assert None in named or named == set(places_of(ast.literal_eval(call.args[0]))), f"line {call.lineno}"
+        texts = [ast.unparse(keyword.value) for keyword in call.keywords if isinstance(keyword.value, FINISHED)]
+        assert not [text for text in texts if re.search(r"[a-z]{2} [a-z]{2}", text)], f"line {call.lineno}"
+    for call in calls(tree, "AssertionError", "StudentFault"):
+        assert not [text for text in call.args[:1] if isinstance(text, FINISHED)], f"line {call.lineno}"
     for node in ast.walk(tree):
-        place = f"line {getattr(node, 'lineno', 0)}"
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "say":
-                template = ast.literal_eval(node.args[0])
-                named = {keyword.arg for keyword in node.keywords}
-                assert None in named or named == set(places_of(template)), place
-                texts = [k.value for k in node.keywords if isinstance(k.value, (ast.Constant, ast.JoinedStr))]
-                assert not [text for text in texts if re.search(r"[a-z]{2} [a-z]{2}", ast.unparse(text))], place
-            if node.func.id in ("AssertionError", "StudentFault") and node.args:
-                assert not isinstance(node.args[0], (ast.Constant, ast.JoinedStr)), place
-        if isinstance(node, ast.Assert) and node.msg is not None:
-            assert not isinstance(node.msg, (ast.Constant, ast.JoinedStr)), place
+        assert not (isinstance(node, ast.Assert) and isinstance(node.msg, FINISHED)), f"line {node.lineno}"
 
 
 @pytest.mark.parametrize("form", [None, 0, FORM - 1, FORM + 1, "2"])

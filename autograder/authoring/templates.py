@@ -46,16 +46,16 @@ class _Named:
         return f"‹{self._name}›"
 
 
+def calls(tree: ast.AST, *names: str) -> list[ast.Call]:
+    """The calls of these functions in a piece of code."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", None) in names]
+
+
 def read_templates(path: Path, root: Path) -> list[Template]:
     """The templates in a Python file: what ``say`` is called with, each once, in order."""
-    calls = [
-        node
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say" and node.args
-    ]
     found: dict[str, Template] = {}
-    for call in sorted(calls, key=lambda call: call.lineno):
-        text = call.args[0]
+    for call in sorted(calls(ast.parse(path.read_text()), "say"), key=lambda call: call.lineno):
+        text = call.args[0] if call.args else None
         if isinstance(text, ast.Constant) and isinstance(text.value, str):
             place = f"{path.relative_to(root)}:{call.lineno}"
             found.setdefault(text.value, Template(text.value, place))

@@ -3,7 +3,6 @@
 import ast
 import html
 import re
-import string
 import textwrap
 
 import numpy as np
@@ -11,7 +10,10 @@ import pytest
 import torch
 
 from autograder.authoring.build import LAB as MASTERS
+from autograder.authoring.templates import calls
 from autograder.course import Course
+from autograder.messages import places_of
+from tests.brackets import bracketed
 from tests.conftest import ROOT
 
 MODULES = [*sorted(MASTERS.glob("*.py")), *sorted(Course(ROOT).source.glob("*/lab_*.py"))]
@@ -22,11 +24,6 @@ each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.ste
 
 
 # --- What is written -------------------------------------------------------------------------------------------------
-
-
-def calls(tree, *names):
-    """The calls of these functions."""
-    return [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", None) in names]
 
 
 def texts_outside(node):
@@ -43,16 +40,12 @@ def texts_outside(node):
     return [text for child in ast.iter_child_nodes(node) for text in texts_outside(child)]
 
 
-def places_of(template):
-    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
-
-
 @each_module
 def test_each_template_is_written_out_with_a_value_for_each_place(path):
     for call in calls(ast.parse(path.read_text()), "say"):
         (template,) = call.args
         assert isinstance(template, ast.Constant) and isinstance(template.value, str), f"line {call.lineno}"
-        assert {keyword.arg for keyword in call.keywords} == places_of(template.value), f"line {call.lineno}"
+        assert {keyword.arg for keyword in call.keywords} == set(places_of(template.value)), f"line {call.lineno}"
         for value in (keyword.value for keyword in call.keywords):
             assert not re.search(r"[a-z]{2} [a-z]{2}", " ".join(texts_outside(value))), f"line {call.lineno}"
 
@@ -168,11 +161,6 @@ def test_a_number_of_numpy_has_a_format(messages):
 
 
 # --- In another language ---------------------------------------------------------------------------------------------
-
-
-def bracketed(template):
-    """In this language every word of ours is in brackets."""
-    return re.sub(r"\{\w+(:[^{}]*)?\}", r"⟧\g<0>⟦", f"⟦{template}⟧").replace("⟦⟧", "")
 
 
 NAMES = {
