@@ -46,6 +46,11 @@ class CheckResult:
     reference: list[Curve] = field(default_factory=list)
     """What these curves should be."""
 
+    @property
+    def text(self) -> str:
+        """The message in English; empty when passed."""
+        return "" if self.message is None else str(self.message)
+
 
 ODDITIES = {
     "check missing": "The check cell {cell} is missing. Its points are given all the same, by the hidden checks.",
@@ -129,16 +134,13 @@ class Grade:
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``autograder grade --json`` prints: a view, which no program of ours reads back."""
-        kept = {**encode(self), "reason": " ".join(self.remarks) or None, "score": self.score}
-        kept["seconds"] = round(self.seconds, 3)
-        kept["checks"] = [
-            {
-                **{name: getattr(check, name) for name in _SHOWN_OF_A_CHECK},
-                "message": "" if check.message is None else str(check.message),
-            }
+        checks = [
+            {name: getattr(check, name) for name in _SHOWN_OF_A_CHECK} | {"message": check.text}
             for check in self.checks
         ]
-        return {name: kept[name] for name in _SHOWN}
+        reason, seconds = " ".join(self.remarks) or None, round(self.seconds, 3)
+        shown = {name: getattr(self, name) for name in _SHOWN}
+        return shown | {"reason": reason, "seconds": seconds, "checks": checks}
 
 
 _SHOWN = ("submission", "assignment", "exercise", "status", "reason", "score", "max_score", "seconds", "checks")

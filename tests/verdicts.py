@@ -28,7 +28,7 @@ def judge(case: Case) -> dict[str, Any]:
         grade = process_grader(False).grade(submission).grade
     else:
         grade = cases.grade(case).grade
-    checks = [[c.cell, c.name, c.status, c.points, c.max_points, str(c.message or ""), c.hint] for c in grade.checks]
+    checks = [[c.cell, c.name, c.status, c.points, c.max_points, c.text, c.hint] for c in grade.checks]
     return {
         "exercise": exercise.name,
         "kind": case.kind,

@@ -74,7 +74,7 @@ def _attack_problems(attack: Attack, exercise: Exercise, graded: Graded) -> Iter
         yield f"it needs review: {graded.grade.reason}"
     elif score > honest:
         yield f"it earns {score:g}, and {honest:g} without the attack"
-    told = f"{graded.outputs!r} {[str(check.message) for check in graded.grade.checks]!r}"
+    told = f"{graded.outputs!r} {[check.text for check in graded.grade.checks]!r}"
     lines = {line.strip() for line in _hidden(exercise).splitlines() if len(line.strip()) > 40}
     for line in sorted(lines):
         if repr(line)[1:-1] in told:
@@ -137,7 +137,7 @@ def print_audit(result: Audit, console: Console | None = None) -> None:
 
 def _first_message(grade: Grade) -> str:
     check = next(check for check in grade.checks if check.status != "passed")
-    return f"{check.name}: {check.message}"
+    return f"{check.name}: {check.text}"
 
 
 def _untranslatable(grade: Grade) -> list[str]:
@@ -159,7 +159,7 @@ def _solution(source: Path) -> str:
 
 def _leaks(grade: Grade, exercise: Exercise, own_code: str) -> list[str]:
     """Lines of the checks or of the solution that stand in a message and are not the student's own."""
-    told = {line.strip() for check in grade.checks for line in str(check.message or "").splitlines()}
+    told = {line.strip() for check in grade.checks for line in check.text.splitlines()}
     own = {line.strip() for line in own_code.splitlines()}
     secrets = {"the checks": _hidden(exercise)}
     secrets["the solution"] = _solution(exercise.source)

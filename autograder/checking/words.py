@@ -43,11 +43,11 @@ def tell_call(function: str, /, *given: object, **settings: object) -> str:
     return f"{function}({', '.join([*arguments, *(f'{name}={_code(value)}' for name, value in settings.items())])})"
 
 
-def names(items: Iterable[object], most: int = 3) -> Value:
-    """Names in a row, the first few of them; each a str or what a message takes as a value."""
+def names(items: Iterable[object], most: int = 3) -> object:
+    """A value for names in a row, the first few of them; each a str or what else a message takes as a value."""
     items = list(items)
     if len(items) <= most:
-        return say("{names}", names=items)
+        return items
     return say("{names} (and {count} more)", names=items[:most], count=len(items) - most)
 
 

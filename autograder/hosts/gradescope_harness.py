@@ -125,7 +125,7 @@ def _check(check: CheckResult, test: dict[str, Any], is_final: bool) -> dict[str
     if is_final:
         test |= {"score": check.points, "max_score": check.max_points}
     if check.message:
-        test["output"] = printable(f"{check.message}\nHint: {check.hint}" if check.hint else str(check.message))
+        test["output"] = printable(check.text + (f"\nHint: {check.hint}" if check.hint else ""))
         test["output_format"] = "text"
     return test
 

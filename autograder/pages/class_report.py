@@ -104,8 +104,7 @@ def misconceptions(results: ClassResults) -> list[Misconception]:
     """
     found: dict[tuple, Misconception] = {}
     for student, grade in results.grades():
-        failed = [check for check in grade.checks if check.status == "failed" and check.message is not None]
-        for shown in without_repeats(failed):
+        for shown in without_repeats([check for check in grade.checks if check.status == "failed"]):
             check = shown.check
             if shown.is_repeated or check.message is None:
                 continue
@@ -113,7 +112,7 @@ def misconceptions(results: ClassResults) -> list[Misconception]:
             key = (exercise, check.cell, check.sentence, kind_of(check.message))
             kind = found.setdefault(key, Misconception(exercise, check.cell.removeprefix("test_"), check.sentence))
             kind.students.append(student)
-            kind.messages[str(check.message)] += 1
+            kind.messages[check.text] += 1
     return sorted(found.values(), key=lambda kind: -len(kind.students))
 
 

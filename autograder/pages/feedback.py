@@ -58,9 +58,7 @@ class ShownCheck:
     @property
     def text(self) -> str:
         """What the check has to say."""
-        if self.check.message is None:
-            return ""
-        return AS_ABOVE if self.is_repeated else str(self.check.message)
+        return AS_ABOVE if self.is_repeated else self.check.text
 
     @property
     def hint(self) -> str:

@@ -101,6 +101,18 @@ class Guest:
         left = self._started + self.limits.submission - time.monotonic()
         return max(0.01, min(seconds, left))
 
+    def why_late(self, who: Value, seconds: float) -> Message:
+        """Why something was stopped for which we would have waited so long."""
+        if not self.is_out_of_time:
+            return say(
+                "{who} was stopped, because it was still running after {seconds:g} seconds.", who=who, seconds=seconds
+            )
+        return say(
+            "{who} was stopped, because the whole notebook has taken more than {seconds:g} seconds.",
+            who=who,
+            seconds=self.limits.submission,
+        )
+
     def begin(self) -> None:
         """Start to run the cells."""
         self.end()
@@ -187,16 +199,8 @@ class Guest:
 
     def _explain(self, error: wire.WireError, seconds: float) -> Message:
         status = self.end()
-        if isinstance(error, wire.Late) and self.is_out_of_time:
-            return say(
-                "It was stopped, because the whole notebook has taken more than {seconds:g} seconds.",
-                seconds=self.limits.submission,
-            )
         if isinstance(error, wire.Late):
-            return say(
-                "It was stopped, because it was still running after {seconds:g} seconds.",
-                seconds=self.limits.wall(seconds),
-            )
+            return self.why_late(say("It"), self.limits.wall(seconds))
         if not isinstance(error, wire.Closed):
             return say("It interfered with the grader's connection.")
         if status is None or status == 0:
@@ -237,23 +241,12 @@ class Fork:
             wire.send(self._channel, message)
             return wire.receive(self._channel, _from_call, self.guest.at_most(wall))
         except wire.Late:
-            raise StudentFault(self._explain_late(who, wall)) from None
+            raise StudentFault(self.guest.why_late(who, wall)) from None
         except wire.Closed:
             self.guest.sandbox.confirm()
             raise StudentFault(say("{who} ended the Python process instead of returning.", who=who)) from None
         except wire.WireError:
             raise StudentFault(say("{who} sent something that is too large or not a result.", who=who)) from None
-
-    def _explain_late(self, who: Value, seconds: float) -> Message:
-        if not self.guest.is_out_of_time:
-            return say(
-                "{who} was stopped, because it was still running after {seconds:g} seconds.", who=who, seconds=seconds
-            )
-        return say(
-            "{who} was stopped, because the whole notebook has taken more than {seconds:g} seconds.",
-            who=who,
-            seconds=self.guest.limits.submission,
-        )
 
     def _greet(self) -> None:
         """Wait until the fork lives; when the Guest cannot fork any more, load it again, once."""

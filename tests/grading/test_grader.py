@@ -22,7 +22,7 @@ def grade(grader, notebook, exercise):
 
 
 def messages(result, cell):
-    return " ".join(str(check.message) for check in result.of_cell(cell))
+    return " ".join(check.text for check in result.of_cell(cell))
 
 
 @pytest.fixture

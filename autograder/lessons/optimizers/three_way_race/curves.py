@@ -21,7 +21,7 @@ def is_close(found: float, wanted: float, tolerance: float) -> bool:
 
 def expect_list_of_floats(found: object, steps: int, what: Message) -> None:
     assert type(found) is list, say("expected {what} to be a list, found {found}", what=what, found=tell(found))
-    expect_length(len(found), steps, what, len(found) == steps)
+    assert len(found) == steps, _wrong_length(found, steps, what)
     odd = [(place, loss) for place, loss in enumerate(found) if type(loss) is not float]
     assert not odd, say(
         "expected {what} to hold Python floats, found {found} at index {index}",
@@ -31,12 +31,12 @@ def expect_list_of_floats(found: object, steps: int, what: Message) -> None:
     )
 
 
-def expect_length(found: int, steps: int, what: Message, is_right: bool) -> None:
-    assert is_right, say(
+def _wrong_length(found: list | tuple, steps: int, what: Message) -> Message:
+    return say(
         "expected {what} to have length {steps} for steps={steps}, found length {found}",
         what=what,
         steps=steps,
-        found=found,
+        found=len(found),
     )
 
 
@@ -47,7 +47,7 @@ def as_numbers(found: object, steps: int, what: Message) -> list[float]:
     assert isinstance(found, (list, tuple)), say(
         "expected {what} to be a list of losses, found {found}", what=what, found=tell(found)
     )
-    expect_length(len(found), steps, what, len(found) >= max(1, steps - 1))
+    assert len(found) >= max(1, steps - 1), _wrong_length(found, steps, what)
     each = say("each entry of {what}", what=what)
     return [expect_number(loss, each) for loss in found[:steps]]
 
