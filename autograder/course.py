@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from traitlets.config import PyFileConfigLoader
+from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.results import total
 
@@ -175,11 +175,20 @@ class Course:
             return self.root / self._source
         if not (self.root / CONFIGURATION).is_file():
             return self.root / "source"
+        return self.root / self._config.CourseDirectory.get("source_directory", "source")
+
+    @functools.cached_property
+    def private(self) -> tuple[str, ...]:
+        """Folders of which student code must see nothing: the course, and the exchange that its configuration names."""
+        exchange = self._config.Exchange.get("root") if (self.root / CONFIGURATION).is_file() else None
+        return (str(self.root), *([str(exchange)] if exchange else []))
+
+    @functools.cached_property
+    def _config(self) -> Config:
         try:
-            config = PyFileConfigLoader(CONFIGURATION, path=str(self.root)).load_config()
+            return PyFileConfigLoader(CONFIGURATION, path=str(self.root)).load_config()
         except Exception as error:  # it is a program, and can raise whatever it likes
             raise CourseError(f"{self.root / CONFIGURATION} can't be read: {type(error).__name__}: {error}") from error
-        return self.root / config.CourseDirectory.get("source_directory", "source")
 
     @functools.cached_property
     def assignments(self) -> dict[str, Assignment]:

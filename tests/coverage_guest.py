@@ -15,10 +15,11 @@ import json
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from autograder.sandbox import confinement
+from autograder.sandbox import confinement, shown
 from tests.conftest import ROOT
 
 PLACE = ROOT / "build" / "coverage" / "inside.arcs"
@@ -28,7 +29,7 @@ LINES = 1024
 
 def measured() -> list[str]:
     """What is measured inside, relative to the package."""
-    return [str(path) for path in confinement.shown_files() if path.parts[0] == "sandbox"]
+    return [str(path) for path in shown.shown_files() if path.parts[0] == "sandbox"]
 
 
 def watch(place: str, names: list[str], lines: int) -> None:
@@ -85,11 +86,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """From now on, whatever this process runs in a sandbox is watched."""
     make, source = confinement.command, inspect.getsource(watch)
 
-    def command(backend: confinement.Backend, scratch: str, code: str) -> list[str]:
+    def command(backend: confinement.Backend, scratch: str, code: str, *others: Any) -> list[str]:
         is_own = backend is confinement.BUBBLEWRAP
         place, sources = ("/coverage", "/autograder") if is_own else (str(PLACE), f"{scratch}/code")
         names = [f"{sources}/autograder/{name}" for name in measured()]
-        words = make(backend, scratch, f"{source}\nwatch({place!r}, {names!r}, {LINES})\ndel watch\n{code}")
+        watched = f"{source}\nwatch({place!r}, {names!r}, {LINES})\ndel watch\n{code}"
+        words = make(backend, scratch, watched, *others)
         if backend is confinement.BUBBLEWRAP:
             at = words.index("--chdir")
             words[at:at] = ["--bind", str(PLACE), place]

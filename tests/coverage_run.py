@@ -29,12 +29,12 @@ SIDE_BY_SIDE = ["--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-
 KNOWN: dict[str, dict[str, list[str]]] = {
     "only on another machine: of another make, with Python below /tmp, or with this package installed": {
         "sandbox/confinement.py": [
-            'if not any(path.startswith("/tmp/") for path in readable_paths()): -> for path in readable_paths():',
-            'arguments += ["--tmpfs", str(_PACKAGE)]',
+            'if not any(path.startswith("/tmp/") for path in shown): -> for path in in_order:',
+            'arguments += ["--symlink", "/box", "/tmp"]',
         ],
         "sandbox/guest/syscalls.py": [
             "return",
-            "if number is not None: -> for numbers in _ANYWHERE + (_METADATA if metadata else []):",
+            "if (number := numbers[column]) is not None: -> for numbers in _ANYWHERE + ([] if alone else _METADATA):",
         ],
     },
     "only where the kernel refuses what it has just granted, or torch is broken": {

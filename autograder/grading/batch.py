@@ -148,24 +148,25 @@ def grade_one(path: Path, root: Path, unsafe: bool, assignment: str | None = Non
     """Grade a file that lies anywhere with this process's grader; what has no exercise needs review."""
     with _one_at_a_time:
         try:
-            submission = find_submission(path, read_course(root), assignment)
+            course = read_course(root)
+            submission = find_submission(path, course, assignment)
         except UnreadableNotebook as error:
             return needs_review(str(path), str(error))
-        return _grade(submission, unsafe, quick).grade
+        return _grade(submission, course, unsafe, quick).grade
 
 
 def grade_submission(item: tuple[Path, str, str], root: Path, lessons: Path, source: str, unsafe: bool) -> Graded:
     """Grade one notebook, given with its assignment and exercise, with this process's grader."""
     path, assignment, exercise = item
     with _one_at_a_time:
-        found = read_course(root, lessons, source).assignments[assignment].exercises[exercise]
-        return _grade(Submission.read(path, found), unsafe)
+        course = read_course(root, lessons, source)
+        return _grade(Submission.read(path, course.assignments[assignment].exercises[exercise]), course, unsafe)
 
 
-def _grade(submission: Submission, unsafe: bool, quick: bool = False) -> Graded:
+def _grade(submission: Submission, course: Course, unsafe: bool, quick: bool = False) -> Graded:
     if submission.problem is not None:  # which needs no sandbox
         return Graded(needs_review(submission, submission.problem))
-    return process_grader(unsafe).grade(submission, quick)
+    return process_grader(unsafe, course.private).grade(submission, quick)
 
 
 _one_at_a_time = threading.Lock()
@@ -173,15 +174,18 @@ _one_at_a_time = threading.Lock()
 
 
 @functools.cache
-def process_grader(unsafe: bool) -> Grader:
-    """The one grader of this process, whose sandbox stays warm until the process ends."""
-    sandbox = Sandbox(confinement.choose(unsafe))  # it warms up while torch and pytest are imported here
+def process_grader(unsafe: bool, private: tuple[str, ...] = ()) -> Grader:
+    """The one grader of this process, whose sandbox stays warm until the process ends.
+
+    Nothing in a ``private`` folder is seen from inside.
+    """
+    sandbox = Sandbox(confinement.choose(unsafe), private)  # it warms up while torch and pytest are imported here
     try:
         import torch._dynamo  # noqa: F401  else the first optimizer imports it
 
         from autograder.grading.grader import Grader
 
-        grader = Grader(unsafe, sandbox=sandbox)
+        grader = Grader(unsafe, sandbox=sandbox, private=private)
     except BaseException:
         sandbox.close()
         raise

@@ -6,7 +6,7 @@ Student code never runs in this process.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import torch
@@ -25,15 +25,22 @@ from autograder.sandbox.process import Sandbox, SandboxError
 class Grader:
     """Grades submissions, one after another, on one warm sandbox.
 
-    ``unsafe`` lets student code run unconfined where no sandbox works; a ``sandbox`` may have been started before.
-    Use as a context manager, or call close.
+    ``unsafe`` lets student code run unconfined where no sandbox works; a ``sandbox`` may have been started before;
+    what lies in ``private`` folders is hidden from student code. Use as a context manager, or call close.
     """
 
-    def __init__(self, unsafe: bool = False, limits: Limits = Limits(), sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self,
+        unsafe: bool = False,
+        limits: Limits = Limits(),
+        sandbox: Sandbox | None = None,
+        private: Sequence[str] = (),
+    ) -> None:
         torch.set_num_threads(1)  # as in the Guests: references must not depend on the machine's load
         self._unsafe = unsafe
         self.limits = limits
         self._sandbox = sandbox
+        self._private = private
 
     def __enter__(self) -> Grader:
         return self
@@ -52,7 +59,7 @@ class Grader:
         """The warm sandbox, started when first needed. Raises NoSandboxError or SandboxError."""
         if self._sandbox is None or not self._sandbox.alive or not self._sandbox.is_current:
             self.close()
-            self._sandbox = Sandbox(confinement.choose(self._unsafe))
+            self._sandbox = Sandbox(confinement.choose(self._unsafe), self._private)
         self._sandbox.warm_up()
         if self._sandbox.torch != torch.__version__:  # a new one was installed while this process lives on
             raise SandboxError(f"it has torch {self._sandbox.torch}, and the graders {torch.__version__}: start again")

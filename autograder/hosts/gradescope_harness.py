@@ -157,7 +157,7 @@ def main(root: Path, visibility: str, unsafe: bool) -> None:
         if not exercises:
             raise CourseError(f"There is no exercise in {root / 'source' / 'source'}.")
         submission = find_submission(root / "submission", exercises)
-        with Grader(unsafe) as grader:
+        with Grader(unsafe, private=[str(root)]) as grader:
             grades = grade_submission(grader, submission, exercises)
     except NoSandboxError as error:
         say([str(error), "To grade without one, see what docs/instructor.md says of Gradescope."])

@@ -1,7 +1,8 @@
-"""Which confinement this machine offers, and the command line that starts the Zygote in it."""
+"""Which confinement this machine offers, and how the Zygote is started in it."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import json
@@ -9,34 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-_PACKAGE = Path(__file__).parent.parent
-_SHOWN = (
-    *("__init__.py", "sandbox/__init__.py", "sandbox/wire.py", "sandbox/sent.py"),
-    *("sandbox/guest/*.py", "lessons/*/*/models.py"),
-)
-
-
-def shown_files() -> list[Path]:
-    """The only files of this package that the sandbox can read, relative to it: it gets a copy of them."""
-    return [path.relative_to(_PACKAGE) for pattern in _SHOWN for path in sorted(_PACKAGE.glob(pattern))]
-
-
-def stamp() -> list[tuple[Path, int]]:
-    """The shown files and when each was changed: a sandbox is not current any more once this differs."""
-    return [(path, (_PACKAGE / path).stat().st_mtime_ns) for path in shown_files()]
-
-
-_INSTALLED = sysconfig.get_path("purelib") in map(str, _PACKAGE.parents)
-"""Whether this package lies among the packages that the sandbox can read, where its graders must be hidden."""
-
-_DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
-_SYSTEM = ["/usr", "/lib", "/lib32", "/lib64", "/bin"]
-_ETC = ["/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/fonts", "/etc/alternatives"]
+from autograder.sandbox import root
+from autograder.sandbox.shown import DEVICES, PACKAGE, ROOTS, copy_ours, private_paths, readable_paths
 
 _KEEP_MEMORY = f"glibc.malloc.mmap_threshold={32 * 2**20}:glibc.malloc.trim_threshold={256 * 2**20}"
 """Lets a process reuse memory that it has freed. By default it gives each tensor above 128 KiB back to the kernel, and
@@ -114,12 +95,13 @@ def why_not(backend: Backend) -> str | None:
             return "the Python package sandlock is not installed"
         probe = "pass"
     with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
-        done = subprocess.run(
-            command(backend, scratch, probe), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        process = start(
+            backend, scratch, probe, (), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-    if done.returncode == 0:
+        _, said = process.communicate()
+    if process.returncode == 0:
         return None
-    return (done.stderr.strip().splitlines() or ["it does not start"])[-1]
+    return (said.decode(errors="replace").strip().splitlines() or ["it does not start"])[-1]
 
 
 _PROBE_NAMESPACES = """
@@ -134,29 +116,42 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7, "no namespaces for
 """
 
 
-def zygote_command(backend: Backend, scratch: str) -> list[str]:
-    """The command that starts the Zygote, which then speaks on its standard input.
+def start_zygote(backend: Backend, scratch: str, private: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start the Zygote, which then speaks on its standard input.
 
     ``scratch`` is an empty directory. The sandbox's code is copied there, and a backend that can't give a Guest a
-    file system of its own lets it write there.
+    file system of its own lets it write there. Raises NoSandboxError when something ``private`` would be seen.
     """
     readable = [*readable_paths(), os.path.join(scratch, "code")]
-    arguments = f"{backend.name!r}, {scratch!r}, {readable!r}"
-    start = "import gc; gc.disable()  # a sixth of the imports' time\nfrom autograder.sandbox.guest.zygote import main"
-    return command(backend, scratch, f"{start}; main({arguments})")
+    becomes_nobody = backend is SANDLOCK and root.can_be_left(readable_paths())
+    arguments = f"{backend.name!r}, {scratch!r}, {readable!r}, {becomes_nobody!r}"
+    first = "import gc; gc.disable()  # a sixth of the imports' time\nfrom autograder.sandbox.guest.zygote import main"
+    return start(backend, scratch, f"{first}; main({arguments})", private, **options)
 
 
-def command(backend: Backend, scratch: str, code: str) -> list[str]:
-    """The command that runs Python code under a backend, with only the shown files to import."""
+def start(backend: Backend, scratch: str, code: str, private: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Run Python code under a backend, with only the shown files to import. The options are those of Popen."""
+    copy_ours(Path(scratch, "code"))
+    hidden = private_paths(private)
+    seen = [path for path in hidden if path != str(PACKAGE)]
+    if backend is SANDLOCK and seen:
+        raise NoSandboxError(
+            f"sandlock cannot hide {seen[0]}, which lies among what student code must be able to read. "
+            f"Move it, or use bubblewrap: {BUBBLEWRAP.remedy}"
+        )
+    os.chmod(scratch, 0o711)  # under sandlock a Guest of root is another user, with a folder in here
+    with root.user_namespace() if backend is BUBBLEWRAP else contextlib.nullcontext() as namespace:
+        words = command(backend, scratch, code, hidden, namespace)
+        return subprocess.Popen(words, pass_fds=[] if namespace is None else [namespace], **options)
+
+
+def command(backend: Backend, scratch: str, code: str, hidden: Sequence[str], namespace: int | None) -> list[str]:
+    """The command that runs Python code under a backend."""
     sources = Path(scratch, "code")
-    for name in shown_files():
-        target = sources / "autograder" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_PACKAGE / name, target)
     if backend is BUBBLEWRAP:
-        return _bubblewrap(sources, code)
+        return _bubblewrap(sources, code, hidden, namespace)
     if backend is SANDLOCK:
-        return _sandlock(sources, scratch, code)
+        return _sandlock(sources, scratch, code, hidden)
     variables = [f"{name}={value}" for name, value in environment(scratch).items()]
     return ["/usr/bin/env", "-i", *variables, *_python(str(sources), code)]
 
@@ -182,42 +177,60 @@ def environment(home: str) -> dict[str, str]:
     }
 
 
-def readable_paths() -> list[str]:
-    """What student code may read besides the shown files: system, interpreter and installed packages."""
-    python = {sys.base_prefix, sys.prefix, os.path.realpath(sys.base_prefix), sysconfig.get_path("purelib")}
-    return [path for path in [*_SYSTEM, *_ETC, *_DEVICES, *sorted(python)] if os.path.exists(path)]
-
-
 def _python(sources: str, code: str) -> list[str]:
     return [sys.executable, "-P", "-s", "-c", f"import sys; sys.path.insert(0, {sources!r})\n{code}"]
 
 
-def _bubblewrap(sources: Path, code: str) -> list[str]:
-    arguments = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
-    arguments += ["--die-with-parent", "--new-session", "--clearenv"]
+def _bubblewrap(sources: Path, code: str, hidden: Sequence[str], namespace: int | None) -> list[str]:
+    arguments = ["bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    # the Zygote makes namespaces for the Guests, which drop these
+    capabilities = ["CAP_SYS_ADMIN", "CAP_SETPCAP"]
+    if namespace is None:
+        arguments += ["--unshare-user", "--uid", str(root.GUEST), "--gid", str(root.GUEST)]
+    else:
+        arguments += ["--userns", str(namespace), "--uid", str(root.ZYGOTE), "--gid", str(root.ZYGOTE)]
+        capabilities += ["CAP_SETUID", "CAP_SETGID", "CAP_KILL"]
+    arguments += ["--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    for capability in capabilities:
+        arguments += ["--cap-add", capability]
     for name, value in environment("/box").items():
         arguments += ["--setenv", name, value]
-    # the Zygote makes namespaces for the Guests, which drop these
-    arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
+    shown = readable_paths()
+    for folder in _folders_above([*shown, *hidden]):
+        arguments += ["--perms", "0755", "--dir", folder]
     arguments += ["--tmpfs", "/box", "--proc", "/proc", "--tmpfs", "/dev/shm"]
-    if not any(path.startswith("/tmp/") for path in readable_paths()):
+    if not any(path.startswith("/tmp/") for path in shown):
         arguments += ["--symlink", "/box", "/tmp"]
-    for path in readable_paths():
-        if os.path.islink(path) and path in _SYSTEM:
+    in_order = sorted([*shown, *hidden], key=lambda path: path.count("/"))  # what lies deeper covers what is above
+    for path in in_order:
+        if path in hidden:
+            arguments += ["--tmpfs", path] if os.path.isdir(path) else ["--ro-bind", "/dev/null", path]
+        elif os.path.islink(path) and path in ROOTS:
             arguments += ["--symlink", os.readlink(path), path]
         else:
-            arguments += ["--dev-bind" if path in _DEVICES else "--ro-bind", path, path]
-    if _INSTALLED:
-        arguments += ["--tmpfs", str(_PACKAGE)]
+            arguments += ["--dev-bind" if path in DEVICES else "--ro-bind", path, path]
     arguments += ["--ro-bind", str(sources), "/autograder"]
+    for path in hidden:
+        arguments += ["--remount-ro", path] if os.path.isdir(path) else []
     return [*arguments, "--chdir", "/", "--remount-ro", "/", "--", *_python("/autograder", code)]
 
 
-def _sandlock(sources: Path, scratch: str, code: str) -> list[str]:
+def _folders_above(paths: Iterable[str]) -> list[str]:
+    """The folders that bubblewrap has to make; those above a device would else be its own alone."""
+    above = {str(folder) for path in paths for folder in Path(path).parents}
+    made = above - {"/", "/tmp", *ROOTS} - {str(folder) for folder in above if _is_inside(folder, paths)}
+    return sorted(made)
+
+
+def _is_inside(folder: str, paths: Iterable[str]) -> bool:
+    return any(folder == path or folder.startswith(f"{path}/") for path in paths)
+
+
+def _sandlock(sources: Path, scratch: str, code: str, hidden: Sequence[str]) -> list[str]:
     policy = {
         "fs_readable": [*readable_paths(), "/proc/cpuinfo", str(sources)],
         "fs_writable": [scratch, "/dev/null"],
-        "fs_denied": [str(_PACKAGE)] if _INSTALLED else [],
+        "fs_denied": list(hidden),
         "clean_env": True,
         "env": environment(scratch),
         "cwd": scratch,

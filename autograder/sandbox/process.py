@@ -12,10 +12,11 @@ import socket
 import subprocess
 import tempfile
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
-from autograder.sandbox import confinement, wire
+from autograder.sandbox import confinement, shown, wire
 
 _from_zygote = msgspec.msgpack.Decoder(wire.FromZygote)
 
@@ -34,10 +35,13 @@ class Sandbox:
     close it at the end. This module does not import torch, so that the caller can do so meanwhile.
     """
 
-    def __init__(self, backend: confinement.Backend | None = None) -> None:
-        """Start the sandbox, by default the best that works here. Raises NoSandboxError when none does."""
+    def __init__(self, backend: confinement.Backend | None = None, private: Sequence[str] = ()) -> None:
+        """Start the sandbox, by default the best that works here. Raises NoSandboxError when none does.
+
+        Nothing that lies in a ``private`` folder is seen from inside, wherever that lies.
+        """
         self.backend = backend or confinement.choose()
-        self._shown = confinement.stamp()
+        self._shown = shown.stamp()
         self._scratch = tempfile.mkdtemp(prefix="autograder-")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
         self._due: deque[int | socket.socket] = deque()
@@ -47,8 +51,10 @@ class Sandbox:
         self._spare: tuple[int, socket.socket] | None = None
         self._control, inside = socket.socketpair()
         with inside:
-            self._process = subprocess.Popen(
-                confinement.zygote_command(self.backend, self._scratch),
+            self._process = confinement.start_zygote(
+                self.backend,
+                self._scratch,
+                private,
                 stdin=inside.fileno(),
                 stdout=self._log,
                 stderr=self._log,
@@ -96,7 +102,7 @@ class Sandbox:
     @property
     def is_current(self) -> bool:
         """Whether the files of ours that it was shown are still what they were."""
-        return self._shown == confinement.stamp()
+        return self._shown == shown.stamp()
 
     def new_guest(self) -> tuple[int, socket.socket]:
         """A Guest: its process id inside the sandbox, and a socket to it."""

@@ -116,7 +116,7 @@ def released(tmp_path_factory):
 def fake(monkeypatch):
     """A grader without a sandbox, where only nbgrader's side is tried."""
     grader = FakeGrader()
-    monkeypatch.setattr(plugin, "process_grader", lambda unsafe: grader)
+    monkeypatch.setattr(plugin, "process_grader", lambda unsafe, private: grader)
     return grader
 
 
@@ -184,7 +184,7 @@ def test_a_broken_check_leaves_the_score_empty(a_class, monkeypatch, tmp_path, g
             for name in ("build_sgd", "build_adam", "build_adamw", "decay_pull")
         )
     )
-    monkeypatch.setattr(plugin, "process_grader", lambda unsafe: grader)
+    monkeypatch.setattr(plugin, "process_grader", lambda unsafe, private: grader)
     monkeypatch.setattr(nbgrader_course, "Course", functools.partial(Course, lessons=lessons))
     nbgrader_course._read_course.cache_clear()
     success, log = autograde(a_class, student="ada")

@@ -100,7 +100,7 @@ def all_released(unreleased, tmp_path_factory):
 
 @pytest.fixture
 def fake_grader(monkeypatch):
-    monkeypatch.setattr(plugin, "process_grader", lambda unsafe: FakeGrader())
+    monkeypatch.setattr(plugin, "process_grader", lambda unsafe, private: FakeGrader())
 
 
 @pytest.fixture

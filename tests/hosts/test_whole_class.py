@@ -322,7 +322,7 @@ def test_threads_of_one_worker_take_turns(root, exercise, monkeypatch):
             working.release()
             return "done"
 
-    monkeypatch.setattr(batch, "process_grader", lambda unsafe: OneAtATime())
+    monkeypatch.setattr(batch, "process_grader", lambda unsafe, private: OneAtATime())
     items = [(hand_in(root, student, short(exercise)), "optimizers", NOTEBOOK) for student in ("ada", "ben", "eve")]
     work = functools.partial(batch.grade_submission, root=root, lessons=LESSONS, source="source", unsafe=False)
     with ThreadPoolExecutor(3) as threads:

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from autograder.sandbox import confinement, wire
+from autograder.sandbox import confinement, shown, wire
 from autograder.sandbox.loaded import Limits, load
 from autograder.sandbox.process import Sandbox
 from tests.conftest import ROOT
@@ -71,7 +71,7 @@ def test_a_guest_can_open_these_files_of_ours_and_no_other(backend):
     assert problem is None, f"{problem}; CI must have both backends. {backend.remedy}"
     files = ours()
     sizes = sorted({size for _, size in files.values()})
-    walk = WALK.format(digests=sorted(files), sizes=sizes, roots=[*confinement.readable_paths(), str(ROOT)])
+    walk = WALK.format(digests=sorted(files), sizes=sizes, roots=[*shown.readable_paths(), str(ROOT)])
     with Sandbox(backend) as sandbox, load(sandbox, [wire.Cell(walk, "walk")], {}, Limits(cell=120)) as guest:
         (output,) = guest.outputs[0]
     assert isinstance(output, wire.Stream), output
@@ -79,4 +79,4 @@ def test_a_guest_can_open_these_files_of_ours_and_no_other(backend):
 
 
 def test_the_list_is_what_the_sandbox_gets():
-    assert sorted(f"autograder/{path}" for path in confinement.shown_files()) == SHOWN
+    assert sorted(f"autograder/{path}" for path in shown.shown_files()) == SHOWN

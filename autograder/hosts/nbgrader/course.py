@@ -13,6 +13,7 @@ from typing import Any
 from nbgrader.apps import AutogradeApp
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange.default import Exchange
 from traitlets import List, Unicode
 from traitlets.config import Config, Configurable
 
@@ -64,6 +65,12 @@ def who_grades_this(part: Configurable, resources: Mapping[str, Any] | None) -> 
     """The same for the notebook that nbgrader works on; nbgrader names none when it validates, which is its own."""
     names = (resources or {}).get("nbgrader")
     return None if names is None else who_grades(part, names["assignment"], names["notebook"])
+
+
+def private_folders(part: Configurable) -> tuple[str, ...]:
+    """What student code must see nothing of: the course's folder, and the exchange."""
+    root, _ = _folders(part)
+    return (str(root), Exchange(config=part.config).root)
 
 
 def _why_strange(course: Course, assignment: str, notebook: str) -> tuple[str, Exercise | None]:

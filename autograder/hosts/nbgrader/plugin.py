@@ -37,7 +37,7 @@ from autograder.grading.in_notebook import put_grade
 from autograder.grading.store import Store, exercise_key, key_of
 from autograder.grading.submission import Submission, grade_id
 from autograder.hosts.nbgrader import gradebook
-from autograder.hosts.nbgrader.course import Stranger, who_grades, who_grades_this
+from autograder.hosts.nbgrader.course import Stranger, private_folders, who_grades, who_grades_this
 from autograder.pages import feedback
 from autograder.results import Grade, Oddity
 from autograder.sandbox import wire
@@ -182,7 +182,7 @@ class ExecuteInSandbox(Execute):
         if self.finished and path is not None:
             with Store(Path(self.finished)) as store:
                 graded = store.get(key_of(reading.identity(path), exercise_key(submission.exercise, self.unsafe)))
-        graded = graded or process_grader(self.unsafe).grade(submission)
+        graded = graded or process_grader(self.unsafe, private_folders(self)).grade(submission)
         return replace(graded, grade=replace(graded.grade, submission=submission.name))
 
 

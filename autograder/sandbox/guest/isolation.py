@@ -24,6 +24,9 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4
 LAST_CAPABILITY = 40
 
+GUEST, NOBODY = 1000, 65_000
+"""Who a Guest is: in its user namespace; without one, where the grader is root. As in ``sandbox/root.py``."""
+
 MEMORY = 3 * 2**30
 """Bytes of data a Guest may map (RLIMIT_DATA): torch then raises a clean error. A healthy run needs under 1 GiB."""
 DISK = 64 * 2**20
@@ -77,12 +80,14 @@ class Namespaces:
         for path in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"):
             if os.path.exists(path):  # where the grader is root, the whole machine could be changed here
                 _make_read_only(path.encode())
-        size = f"size={DISK},nr_inodes={FILES},mode=0700,uid={os.getuid()},gid={os.getgid()}".encode()
+        size = f"size={DISK},nr_inodes={FILES},mode=0700,uid={GUEST},gid={GUEST}".encode()
         _check(_libc.mount(b"tmpfs", b"/box", b"tmpfs", MS_NOSUID | MS_NODEV, size), "mount /box")
         _check(_libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID | MS_NODEV, size), "mount /dev/shm")
         limit(resource.RLIMIT_NPROC, PROCESSES)  # of this user namespace alone
+        if os.getuid() != GUEST:
+            become(GUEST)
         drop_capabilities()
-        syscalls.forbid(metadata=False)
+        syscalls.forbid(alone=True)
         return "/box"
 
     def end(self, guest: int) -> None:
@@ -101,6 +106,8 @@ class Landlocked:
 
     scratch: str
     readable: list[str]
+    becomes_nobody: bool
+    """Whether a Guest is another user than the grader, which is root."""
 
     def fork(self) -> int:
         """Fork a child."""
@@ -113,8 +120,11 @@ class Landlocked:
         directory = os.path.join(self.scratch, str(os.getpid()))
         os.mkdir(directory, 0o700)
         sandlock.confine(sandlock.Sandbox(fs_readable=self.readable, fs_writable=[directory, "/dev/null"]))
+        if self.becomes_nobody:
+            os.chown(directory, NOBODY, NOBODY)
+            become(NOBODY)
         drop_capabilities()
-        syscalls.forbid(metadata=True)
+        syscalls.forbid(alone=False)
         return directory
 
     def end(self, guest: int) -> None:
@@ -158,6 +168,14 @@ def _make_read_only(path: bytes) -> None:
 
 
 Isolation = Namespaces | Landlocked | Unconfined
+
+
+def become(user: int) -> None:
+    """Be another user from now on, who may still look at its own processes in /proc."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    _check(_libc.prctl(syscalls.PR_SET_DUMPABLE, 1, 0, 0, 0), "stay dumpable")
 
 
 def drop_capabilities() -> None:

@@ -1,7 +1,10 @@
 """System calls that a Guest may not make: a seccomp filter, for what neither namespaces nor Landlock keep out.
 
 Landlock knows TCP but no other protocol that reaches the network, and does not ask who changes the mode or the times
-of a file, or the limits of another process. A user namespace of its own would give a Guest new privileges.
+of a file, or the limits and the priority of another process. A user namespace of its own would give a Guest new
+privileges. And some calls act on what all Guests share: a lease on a file of the interpreter stops every other process
+at that file; a user's instances of inotify, queued signals or requests of AIO are counted, so that one Guest could take
+them all; a memfd is memory that no limit counts; a message queue outlives its maker.
 """
 
 from __future__ import annotations
@@ -15,17 +18,25 @@ import struct
 _libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWUSER = 0x10000000
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+PR_SET_DUMPABLE, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 4, 22, 2
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 X32 = 0x40000000
 """Numbers from here on are calls of x86-64's other, forgotten interface."""
+FIRST_QUEUED_SIGNAL = 34
+"""Real-time signals wait in a queue that all processes of a user share; the two below it are the C library's own."""
 
 # The numbers on x86-64 and on ARM64; None where the call does not exist.
 _ANYWHERE = [
     *[(425, 425), (248, 217), (249, 218), (250, 219)],  # io_uring_setup, add_key, request_key, keyctl
     *[(272, 97), (308, 268), (251, 30)],  # unshare, setns, ioprio_set
+    *[(319, 279), (447, 447), (323, 282)],  # memfd_create, memfd_secret, userfaultfd: memory that is not counted
+    *[(253, None), (294, 26), (300, 262), (206, 0)],  # inotify_init, inotify_init1, fanotify_init, io_setup
+    *[(240, 180), (68, 186), (64, 190), (29, 194)],  # mq_open, msgget, semget, shmget
+    *[(222, 107), (129, 138), (297, 240), (424, 424)],  # timer_create, rt_(tg)sigqueueinfo, pidfd_send_signal
+    *[(298, 241), (321, 280), (103, 116)],  # perf_event_open, bpf, syslog
+    *[(278, 75), (276, 77), (275, 76), (40, 71)],  # vmsplice, tee, splice, sendfile: pages that no process shows
+    *[(444, 444), (445, 445), (446, 446)],  # landlock_create_ruleset, landlock_add_rule, landlock_restrict_self
 ]
-_CLONE, _CLONE3, _PRLIMIT, _SOCKET = (56, 220), (435, 435), (302, 261), (41, 198)
 _METADATA = [
     *[(90, None), (91, 52), (268, 53), (452, 452)],  # chmod, fchmod, fchmodat, fchmodat2
     *[(92, None), (93, 55), (94, None), (260, 54)],  # chown, fchown, lchown, fchownat
@@ -33,45 +44,110 @@ _METADATA = [
     *[(188, 5), (189, 6), (190, 7), (463, 463)],  # setxattr, lsetxattr, fsetxattr, setxattrat
     *[(197, 14), (198, 15), (199, 16), (466, 466), (469, 469)],  # and removexattr; file_setattr
 ]
+_CLONE, _CLONE3, _PRLIMIT, _SOCKET = (56, 220), (435, 435), (302, 261), (41, 198)
+_FCNTL, _IOCTL, _PRCTL = (72, 25), (16, 29), (157, 167)
+_KILL, _TKILL, _TGKILL = (62, 129), (200, 130), (234, 131)
+_MMAP = (9, 222)
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
+_SETPRIORITY, _SCHED_SETAFFINITY = (141, 140), (203, 122)
+_SCHED_SETPARAM, _SCHED_SETSCHEDULER, _SCHED_SETATTR = (142, 118), (144, 119), (314, 274)
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 """Column of the tables, and what the kernel calls the machine."""
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_FCNTL_COMMANDS = [
+    *[1024, 1026, 1031],  # F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ
+    *[1036, 1038],  # F_SET_RW_HINT, F_SET_FILE_RW_HINT
+]
+_IOCTL_REQUESTS = [
+    *[0x40086602, 0x40046602, 0x40087602, 0x401C5820],  # FS_IOC_SETFLAGS (and 32 bits), SETVERSION, FSSETXATTR
+    *[0x40806685, 0x800C6613],  # FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY
+    *[0x5412, 0x541C],  # TIOCSTI, TIOCLINUX: what is typed on a terminal
+]
+
+_LOAD, _AND, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+
+Instruction = tuple[int, int, int, int]
+"""Of classic BPF: operation, how many to skip if it is true, if it is false, and a number."""
 
 
-def forbid(metadata: bool) -> None:
+def forbid(alone: bool) -> None:
     """Refuse these calls from now on, in this process and all that it starts.
 
-    ``metadata`` are the modes, owners, times and attributes of files. Needs no_new_privs. Does nothing on a machine
-    whose numbers are not known here.
+    ``alone`` says that namespaces hide the machine's files and the user's other processes. Where they do not, the
+    modes, owners, times and attributes of files may not be changed, nor another process's priority. Needs
+    no_new_privs. Does nothing on a machine whose numbers are not known here.
     """
     column, architecture = _MACHINES.get(platform.machine(), (None, 0))
     if column is None:
         return
-    refuse = REFUSE | errno.EPERM
+    refuse = (_RETURN, 0, 0, REFUSE | errno.EPERM)
     program = [
-        *[(_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, refuse)],
-        *[(_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, X32), (_RETURN, 0, 0, refuse)],
+        *[(_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, architecture), refuse],
+        *[(_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, X32), refuse],
         # without clone3, whose flags a filter can't see, the C library uses clone
         *[(_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, REFUSE | errno.ENOSYS)],
     ]
-    for numbers in _ANYWHERE + (_METADATA if metadata else []):
-        number = numbers[column]
-        if number is not None:
-            program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, refuse)]
-    for number, refused_if in (
-        (_CLONE[column], (_ANY_BIT, 0, 1, CLONE_NEWUSER)),
-        (_PRLIMIT[column], (_EQUAL, 1, 0, 0)),  # process 0 is the caller itself
-        (_SOCKET[column], (_EQUAL, 1, 0, int(socket.AF_UNIX))),
-    ):
-        program += [(_EQUAL, 0, 4, number), (_LOAD, 0, 0, _FIRST_ARGUMENT), refused_if]
-        program += [(_RETURN, 0, 0, refuse), (_RETURN, 0, 0, ALLOW)]
+    for numbers in _ANYWHERE + ([] if alone else _METADATA):
+        if (number := numbers[column]) is not None:
+            program += [(_EQUAL, 0, 1, number), refuse]
+    for numbers, argument, tests in [*_rules(), *([] if alone else _rules_for_others())]:
+        program += _refuse_if(numbers[column], argument, tests)
+    shared = MAP_SHARED | MAP_ANONYMOUS  # memory that stays when no process maps it any more, unseen
+    program += _refuse_if(_MMAP[column], 3, [_if(shared)], mask=shared)
     program.append((_RETURN, 0, 0, ALLOW))
     _install(program)
 
 
-def _install(program: list[tuple[int, int, int, int]]) -> None:
+def _rules() -> list[tuple[tuple[int, int], int, list[Instruction]]]:
+    """A call, which of its arguments is looked at, and the tests of which one must hold for it to be refused.
+
+    All of these arguments are 32 bits wide for the kernel, as they are for a test. Only ``clone`` takes more, and its
+    flag lies in the lower half.
+    """
+    return [
+        (_CLONE, 0, [(_ANY_BIT, 0, 1, CLONE_NEWUSER)]),
+        (_PRLIMIT, 0, [_unless(0)]),  # process 0 is the caller itself
+        (_SOCKET, 0, [_unless(int(socket.AF_UNIX))]),
+        (_FCNTL, 1, [_if(command) for command in _FCNTL_COMMANDS]),
+        (_IOCTL, 1, [_if(request) for request in _IOCTL_REQUESTS]),
+        (_PRCTL, 0, [_if(PR_SET_DUMPABLE)]),  # it would hide how much memory is held
+        (_KILL, 1, [(_AT_LEAST, 0, 1, FIRST_QUEUED_SIGNAL)]),
+        (_TKILL, 1, [(_AT_LEAST, 0, 1, FIRST_QUEUED_SIGNAL)]),
+        (_TGKILL, 2, [(_AT_LEAST, 0, 1, FIRST_QUEUED_SIGNAL)]),
+    ]
+
+
+def _rules_for_others() -> list[tuple[tuple[int, int], int, list[Instruction]]]:
+    """The same, for calls that reach any process of the same user: they are left for the caller itself."""
+    return [
+        (_SETPRIORITY, 0, [_unless(0)]),
+        (_SETPRIORITY, 1, [_unless(0)]),
+        *[(call, 0, [_unless(0)]) for call in (_SCHED_SETAFFINITY, _SCHED_SETPARAM)],
+        *[(call, 0, [_unless(0)]) for call in (_SCHED_SETSCHEDULER, _SCHED_SETATTR)],
+    ]
+
+
+def _if(number: int) -> Instruction:
+    """Goes on with the next instruction if the number is this one, else with the one after it."""
+    return (_EQUAL, 0, 1, number)
+
+
+def _unless(number: int) -> Instruction:
+    return (_EQUAL, 1, 0, number)
+
+
+def _refuse_if(call: int, argument: int, tests: list[Instruction], mask: int = 0xFFFFFFFF) -> list[Instruction]:
+    """If it is this call, refuse it if a test holds for its argument; afterwards the number is loaded again."""
+    refuse = (_RETURN, 0, 0, REFUSE | errno.EPERM)
+    body = [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument), (_AND, 0, 0, mask)]
+    for test in tests:
+        body += [test, refuse]
+    body.append((_LOAD, 0, 0, _NUMBER))
+    return [(_EQUAL, 0, len(body), call), *body]
+
+
+def _install(program: list[Instruction]) -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in program))
     header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
     if _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0) != 0:
