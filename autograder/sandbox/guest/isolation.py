@@ -22,6 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4
+PR_SET_CHILD_SUBREAPER = 36
 LAST_CAPABILITY = 40
 
 MEMORY = 3 * 2**30
@@ -97,10 +98,19 @@ class Namespaces:
 
 @dataclass
 class Landlocked:
-    """Inside sandlock: a Guest confines itself further, to one directory of its own, out of reach of the Zygote."""
+    """Inside sandlock: a Guest confines itself further, to one directory of its own, out of reach of the Zygote.
+
+    What a Guest leaves behind becomes the Zygote's, so that the trusted side finds all of it among its descendants.
+    """
 
     scratch: str
     readable: list[str]
+
+    @classmethod
+    def prepare(cls, scratch: str, readable: list[str]) -> Landlocked:
+        """Call once in the Zygote."""
+        _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "become the parent of orphans")
+        return cls(scratch, readable)
 
     def fork(self) -> int:
         """Fork a child."""
