@@ -277,6 +277,29 @@ def test_a_call_that_holds_too_much_costs_only_itself(sandbox):
         assert (guest.outputs, guest.faults) == ([[wire.Stream("stdout", "next\n")]], {})
 
 
+LOWER = """
+import os
+me = os.getpid()
+for path in ("self/oom_score_adj", "self/oom_adj", "thread-self/oom_score_adj", f"{me}/task/{me}/oom_score_adj"):
+    try:
+        with open(f"/proc/{path}", "w") as file:
+            file.write("0")
+        print("lowered", path)
+    except OSError:
+        print("refused")
+"""
+IN_A_CHILD = f"""
+import subprocess, sys
+print(subprocess.run([sys.executable, "-c", {LOWER!r}], capture_output=True, text=True).stdout, end="")
+"""
+
+
+@pytest.mark.parametrize("code", [LOWER, IN_A_CHILD], ids=["itself", "a child"])
+def test_a_guest_stays_where_the_kernel_takes_memory_first(sandbox, code):
+    with load(sandbox, [wire.Cell(code, "cell")], {}) as guest:
+        assert guest.outputs == [[wire.Stream("stdout", "refused\n" * 4)]]
+
+
 LOADER = """
 import torch, warnings
 from torch.utils.data import DataLoader, TensorDataset
