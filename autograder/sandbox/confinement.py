@@ -71,7 +71,8 @@ SANDLOCK = Backend(
     "sandlock",
     "no network, no signals or access to other processes, one writable directory; everything else unreadable",
     "disk is limited for each file and not in sum; memory in sum is looked at several times in a second, so more can "
-    "be held for a moment; whether a file exists, and its size and times, can be asked by its name; warming up is slower",
+    "be held for a moment; whether a file exists, and its size and times, can be asked by its name; warming up is "
+    "slower",
     "run Linux 6.12 or newer with Landlock on, then: pip install sandlock",
 )
 UNSAFE = Backend("unsafe", "nothing", "everything: student code can read and change whatever you can", "")
