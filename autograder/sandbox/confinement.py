@@ -44,15 +44,16 @@ class Backend:
 BUBBLEWRAP = Backend(
     "bubblewrap",
     "own processes, network, files and /tmp for each submission; system files read-only; everything else unseen",
-    "memory is limited for each process and not in sum; where it runs out, the kernel ends the sandbox first",
+    "memory in sum is looked at several times in a second, so more can be held for a moment",
     "install it, for example with: apt-get install bubblewrap; where it is installed, let users make user namespaces: "
     "on Ubuntu 24.04 with sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, in a container with its options",
 )
 SANDLOCK = Backend(
     "sandlock",
     "no network, no signals or access to other processes, one writable directory; everything else unreadable",
-    "memory is limited for each process, and disk for each file, and neither in sum; whether a file exists, and its "
-    "size and times, can be asked by its name; warming up is slower",
+    "disk is limited for each file and not in sum; memory in sum is looked at several times in a second, so more can "
+    "be held for a moment; whether a file exists, and its size and times, can be asked by its name; warming up is "
+    "slower",
     "run Linux 6.12 or newer with Landlock on, then: pip install sandlock",
 )
 UNSAFE = Backend("unsafe", "nothing", "everything: student code can read and change whatever you can", "")

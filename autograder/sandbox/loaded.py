@@ -36,7 +36,7 @@ class StudentFault(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Time that student code may take, in seconds of computing."""
+    """Time that student code may take, in seconds of computing, and its memory."""
 
     cell: float = 20.0
     call: float = 2.0
@@ -44,6 +44,8 @@ class Limits:
     """Seconds by the clock that are waited for anything."""
     submission: float = 600.0
     """Seconds by the clock for all of a submission: many cells or calls, each just short of its limit, end here."""
+    memory: int = 4 * 2**30
+    """Bytes that all processes of a submission may hold together. A healthy one needs under 1 GiB."""
 
     def wall(self, cpu_seconds: float) -> float:
         """How long to wait, by the clock, for code that may compute for ``cpu_seconds`` on a busy machine."""
@@ -113,10 +115,20 @@ class Guest:
             seconds=self.limits.submission,
         )
 
+    def why_ended(self, who: Value, otherwise: Message) -> Message:
+        """Why something has ended the process: its memory, or else what it seems to be."""
+        if not self.sandbox.is_overfull:
+            return otherwise
+        return say(
+            "{who} was stopped, because all processes of the notebook together held more than {most:g} GiB of memory.",
+            who=who,
+            most=self.limits.memory / 2**30,
+        )
+
     def begin(self) -> None:
         """Start to run the cells."""
         self.end()
-        self._pid, self._channel = self.sandbox.new_guest()
+        self._pid, self._channel = self.sandbox.new_guest(self.limits.memory)
         self._outputs, self._loaded = [], False
         try:
             self._channel.settimeout(FORK_SECONDS)
@@ -194,11 +206,18 @@ class Guest:
                     channel.close()
                     self.end()
                     if attempt:
-                        raise StudentFault(say("The notebook's process stopped answering.")) from error
+                        raise StudentFault(self.why_silent()) from error
         raise SandboxError("not reached")
+
+    def why_silent(self) -> Message:
+        """Why the process does not answer any more, whoever asks."""
+        return self.why_ended(say("The notebook"), say("The notebook's process stopped answering."))
 
     def _explain(self, error: wire.WireError, seconds: float) -> Message:
         status = self.end()
+        return self.why_ended(say("It"), self._explain_end(error, status, seconds))
+
+    def _explain_end(self, error: wire.WireError, status: int | None, seconds: float) -> Message:
         if isinstance(error, wire.Late):
             return self.why_late(say("It"), self.limits.wall(seconds))
         if not isinstance(error, wire.Closed):
@@ -241,10 +260,11 @@ class Fork:
             wire.send(self._channel, message)
             return wire.receive(self._channel, _from_call, self.guest.at_most(wall))
         except wire.Late:
-            raise StudentFault(self.guest.why_late(who, wall)) from None
+            raise StudentFault(self.guest.why_ended(who, self.guest.why_late(who, wall))) from None
         except wire.Closed:
             self.guest.sandbox.confirm()
-            raise StudentFault(say("{who} ended the Python process instead of returning.", who=who)) from None
+            ended = say("{who} ended the Python process instead of returning.", who=who)
+            raise StudentFault(self.guest.why_ended(who, ended)) from None
         except wire.WireError:
             raise StudentFault(say("{who} sent something that is too large or not a result.", who=who)) from None
 
@@ -256,7 +276,7 @@ class Fork:
             except wire.WireError as error:
                 if attempt or self.guest.is_out_of_time:
                     self.guest.sandbox.confirm()
-                    raise StudentFault(say("The notebook's process stopped answering.")) from error
+                    raise StudentFault(self.guest.why_silent()) from error
                 self.guest.end()
                 self._channel.close()
                 self._channel = self.guest.fork()._channel

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 from collections import deque
@@ -17,8 +18,11 @@ from collections.abc import Sequence
 import msgspec
 
 from autograder.sandbox import confinement, shown, wire
+from autograder.sandbox.memory import Watch
 
 _from_zygote = msgspec.msgpack.Decoder(wire.FromZygote)
+_credentials = struct.Struct("iII")
+"""Process, user and group, as the kernel tells them."""
 
 WARM_UP_SECONDS = 300
 ZYGOTE_SECONDS = 60
@@ -49,7 +53,11 @@ class Sandbox:
         self.torch = ""
         """The version of torch in there, once it is warm."""
         self._spare: tuple[int, socket.socket] | None = None
+        self._watch: Watch | None = None
+        self._zygote: int | None = None
         self._control, inside = socket.socketpair()
+        if hasattr(socket, "SO_PASSCRED"):  # on Linux
+            self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         with inside:
             self._process = confinement.start_zygote(
                 self.backend,
@@ -69,6 +77,7 @@ class Sandbox:
 
     def close(self) -> None:
         """End the sandbox and everything in it."""
+        self._stop_watch()
         self._control.close()
         for channel in [due for due in self._due if isinstance(due, socket.socket)]:
             channel.close()
@@ -88,8 +97,12 @@ class Sandbox:
         """Wait until submissions can be loaded. Raises SandboxError when the sandbox does not come up."""
         if self._is_warm:
             return
+        zygote = None if self.backend is confinement.UNSAFE else self._sender(WARM_UP_SECONDS)
         ready = self._answer(WARM_UP_SECONDS)
         assert isinstance(ready, wire.Ready), ready
+        if not zygote and self.backend is not confinement.UNSAFE:
+            raise SandboxError("the kernel does not tell which process the sandbox is, so its memory can't be watched")
+        self._zygote = zygote
         self.torch = ready.torch
         self._is_warm = True
         self.prepare_guest()
@@ -104,14 +117,24 @@ class Sandbox:
         """Whether the files of ours that it was shown are still what they were."""
         return self._shown == shown.stamp()
 
-    def new_guest(self) -> tuple[int, socket.socket]:
-        """A Guest: its process id inside the sandbox, and a socket to it."""
+    def new_guest(self, memory: int) -> tuple[int, socket.socket]:
+        """A Guest: its process id inside the sandbox, and a socket to it.
+
+        It is ended when all its processes together hold more than so many bytes of ``memory``.
+        """
         self.warm_up()
         self.prepare_guest()
         self._settle()
         assert self._spare is not None
         spare, self._spare = self._spare, None
+        self._stop_watch()
+        self._watch = None if self._zygote is None else Watch(self._zygote, memory)
         return spare
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether the last Guest was ended for the memory that it held."""
+        return self._watch is not None and self._watch.has_ended
 
     def prepare_guest(self) -> None:
         """Fork the next Guest, without waiting for it."""
@@ -128,6 +151,7 @@ class Sandbox:
 
     def forget_guest(self, pid: int) -> None:
         """Kill a Guest, without waiting for it."""
+        self._stop_watch()
         self._settle()
         self._tell(wire.EndGuest(pid))
         self._due.append(pid)
@@ -152,6 +176,20 @@ class Sandbox:
                 status = answer.status
                 remove(os.path.join(self._scratch, str(due)))
         return status
+
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+
+    def _sender(self, seconds: float) -> int | None:
+        """The process id, as this process sees it, of who sent the next message; the kernel tells it (unix(7))."""
+        self._control.settimeout(seconds)
+        with contextlib.suppress(OSError):  # reading the message will say what is wrong
+            _, told, _, _ = self._control.recvmsg(1, socket.CMSG_SPACE(_credentials.size), socket.MSG_PEEK)
+            for _level, kind, content in told:
+                if kind == socket.SCM_CREDENTIALS:
+                    return int(_credentials.unpack(content)[0])
+        return None
 
     def _tell(self, message: wire.ToZygote, fd: int | None = None) -> None:
         try:

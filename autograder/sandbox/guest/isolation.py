@@ -20,8 +20,9 @@ from autograder.sandbox.guest import syscalls
 _libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4
+PR_SET_CHILD_SUBREAPER = 36
 LAST_CAPABILITY = 40
 
 GUEST, NOBODY = 1000, 65_000
@@ -77,9 +78,9 @@ class Namespaces:
         _check(_libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
         with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
             file.write(str(PROCESSES))  # per namespace since Linux 6.14; RLIMIT_NPROC serves before
-        for path in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"):
-            if os.path.exists(path):  # where the grader is root, the whole machine could be changed here
-                _make_read_only(path.encode())
+        # a Guest must not leave the place where the kernel looks first for memory; nor, where the grader is root, change
+        # the whole machine
+        _make_read_only(b"/proc")
         size = f"size={DISK},nr_inodes={FILES},mode=0700,uid={GUEST},gid={GUEST}".encode()
         _check(_libc.mount(b"tmpfs", b"/box", b"tmpfs", MS_NOSUID | MS_NODEV, size), "mount /box")
         _check(_libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID | MS_NODEV, size), "mount /dev/shm")
@@ -102,12 +103,21 @@ class Namespaces:
 
 @dataclass
 class Landlocked:
-    """Inside sandlock: a Guest confines itself further, to one directory of its own, out of reach of the Zygote."""
+    """Inside sandlock: a Guest confines itself further, to one directory of its own, out of reach of the Zygote.
+
+    What a Guest leaves behind becomes the Zygote's, so that the trusted side finds all of it among its descendants.
+    """
 
     scratch: str
     readable: list[str]
     becomes_nobody: bool
     """Whether a Guest is another user than the grader, which is root."""
+
+    @classmethod
+    def prepare(cls, scratch: str, readable: list[str], becomes_nobody: bool) -> Landlocked:
+        """Call once in the Zygote."""
+        _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "become the parent of orphans")
+        return cls(scratch, readable, becomes_nobody)
 
     def fork(self) -> int:
         """Fork a child."""
@@ -161,10 +171,9 @@ class Unconfined:
         """Nothing tells the Guest's processes from others here."""
 
 
-def _make_read_only(path: bytes) -> None:
-    _check(_libc.mount(path, path, None, MS_BIND | MS_REC, None), "bind a part of /proc")
+def _make_read_only(place: bytes) -> None:
     flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
-    _check(_libc.mount(b"none", path, None, flags, None), "make a part of /proc read-only")
+    _check(_libc.mount(b"none", place, None, flags, None), "make a file system read-only")
 
 
 Isolation = Namespaces | Landlocked | Unconfined

@@ -43,7 +43,7 @@ def main(backend: str, scratch: str, readable: list[str], becomes_nobody: bool) 
     if backend == "bubblewrap":
         isolated = isolation.Namespaces.prepare()
     elif backend == "sandlock":
-        isolated = isolation.Landlocked(scratch, readable, becomes_nobody)
+        isolated = isolation.Landlocked.prepare(scratch, readable, becomes_nobody)
     else:
         isolated = isolation.Unconfined(scratch)
     kernel = make_kernel()
@@ -97,8 +97,8 @@ def _end(pid: int, isolated: isolation.Isolation) -> int:
     if ended == 0:
         _, status = os.waitpid(pid, 0)
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:  # there is no other Guest now: these are what it has left behind, and killed as well
+            os.waitpid(-1, 0)
     return os.waitstatus_to_exitcode(status)
 
 
