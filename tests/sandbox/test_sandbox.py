@@ -65,7 +65,7 @@ def test_another_torch_than_the_graders_have_needs_review(exercise, solution, sa
     sandbox.warm_up()
     with Grader(sandbox=sandbox) as grader:
         monkeypatch.setattr(sandbox, "close", lambda: None)  # other tests need it
-        monkeypatch.setattr("autograder.grading.grader.Sandbox", lambda backend: sandbox)
+        monkeypatch.setattr("autograder.grading.grader.Sandbox", lambda backend, private: sandbox)
         grade = grader.grade(Submission.of(solution, exercise, "x")).grade
     assert (grade.status, grade.score) == ("needs_review", None)
     assert "and the graders 0.4" in grade.reason

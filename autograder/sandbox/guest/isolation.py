@@ -78,8 +78,7 @@ class Namespaces:
         _check(_libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
         with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
             file.write(str(PROCESSES))  # per namespace since Linux 6.14; RLIMIT_NPROC serves before
-        # a Guest must not leave the place where the kernel looks first for memory; nor, where the grader is root, change
-        # the whole machine
+        # a Guest must not leave the place where the kernel looks first for memory, nor change a machine of root's
         _make_read_only(b"/proc")
         size = f"size={DISK},nr_inodes={FILES},mode=0700,uid={GUEST},gid={GUEST}".encode()
         _check(_libc.mount(b"tmpfs", b"/box", b"tmpfs", MS_NOSUID | MS_NODEV, size), "mount /box")
