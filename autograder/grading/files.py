@@ -192,21 +192,22 @@ def copy(
     max_file_bytes: int,
     max_bytes: int,
 ) -> dict[str, str]:
-    """Copy the regular files of a folder and below it, nearest first, as far as the bounds allow, with their rights.
+    """Copy the regular files of a folder and below it, the wanted and the nearest first, as far as the bounds allow.
 
-    A file that stands in ``target`` already is replaced. Returns what was left out, and why, by its path in the folder;
-    the folder itself is ".". A file that has another name and another owner than the folder is left out too: it may be
-    one that the student could link here, but not read. Raises Refused or OSError when the folder can't be read, and
-    OSError when ``target`` can't be written.
+    They keep their rights and times. A file that stands in ``target`` already is replaced. Returns what was left out,
+    and why, by its path in the folder; the folder itself is ".". A file that has another name and another owner than
+    the folder is left out too: it may be one that the student could link here, but not read. Raises Refused or OSError
+    when the folder can't be read, and OSError when ``target`` can't be written.
     """
-    found = walk(folder, wanted)
+    first = set(wanted)
+    found = walk(folder, first)
     left_out = {str(path): why for path, why in found.left_out.items() if is_chosen(path)}
     if found.problem:
         left_out["."] = found.problem
     target.mkdir(parents=True, exist_ok=True)
     with opened_folder(folder) as top:
         owner, left = os.fstat(top).st_uid, max_bytes
-        for path in filter(is_chosen, found.files):
+        for path in sorted(filter(is_chosen, found.files), key=lambda path: str(path) not in first):
             try:
                 with opened_folder(path.parent, top) as place, opened(path.name, place) as file:
                     status = os.fstat(file.fileno())
