@@ -14,7 +14,10 @@ from autograder.hosts.nbgrader import exchange, plugin
 from tests.class_folder import COURSE_ID, NOTEBOOK, ClassFolder, api, generate
 from tests.hosts.test_failures import FakeGrader
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, at each new submission
+pytestmark = [  # nbgrader's own, at each new submission and release
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),
+    pytest.mark.filterwarnings("ignore:Passing unrecognized arguments:DeprecationWarning"),
+]
 
 SECRET = "the gradebook and the solutions"
 TIME = "2027-01-01 00:00:00.000000 UTC"
