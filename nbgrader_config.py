@@ -31,6 +31,8 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
+c.ExchangeFactory.collect = "autograder.hosts.nbgrader.exchange.Collect"
+c.ExchangeFactory.release_feedback = "autograder.hosts.nbgrader.exchange.ReleaseFeedback"
 c.GenerateFeedback.exporter_class = "autograder.hosts.nbgrader.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = ["autograder.hosts.nbgrader.feedback.GetPoints"]
 

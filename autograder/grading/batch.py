@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from autograder.course import LESSONS, Course, CourseError
+from autograder.grading import files
 from autograder.grading.finding import find_submission
 from autograder.grading.graded import Graded, needs_review
 from autograder.grading.reading import UnreadableNotebook
@@ -39,7 +40,8 @@ def find_notebooks(paths: Iterable[Path]) -> list[Path]:
     """The notebooks among the paths and in the folders among them, in order, each once.
 
     Raises CourseError when none of the paths is there, and when a folder holds no notebook. A file that is not there
-    among others is kept: its grade will say so.
+    among others is kept: its grade will say so. So is a folder that can't be looked through to its end. The folders in
+    a named one have their bounds each: they may be students'.
     """
     found: dict[Path, None] = {}
     paths = list(paths)
@@ -49,11 +51,24 @@ def find_notebooks(paths: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             found[path] = None
             continue
-        inside = [p for p in sorted(path.rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
+        try:
+            inside = sorted(_inside(path))
+        except OSError as error:
+            raise CourseError(f"{path} {files.explain(error)}. Let it be read, or name another folder.") from error
         if not inside:
             raise CourseError(f"There is no notebook in {path}. Name a notebook, or a folder such as submitted/.")
         found.update(dict.fromkeys(inside))
     return list(found)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.is_symlink() or not path.is_dir() or path.suffix == ".ipynb":
+            if path.suffix == ".ipynb" and not path.name.startswith("."):
+                yield path
+        elif not path.name.startswith("."):
+            notebooks, problem = files.notebooks(path)
+            yield from notebooks if problem is None else [*notebooks, path]
 
 
 class LostWorkers(Exception):

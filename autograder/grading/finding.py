@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.course import Course, Exercise
-from autograder.grading import reading
+from autograder.grading import files, reading
 from autograder.grading.reading import UnreadableNotebook
 from autograder.grading.submission import Submission, belongs_to
 
@@ -17,6 +17,10 @@ def find_submission(path: Path, course: Course, assignment: str | None = None, n
     Its assignment is the folder above, else the given one, else the only one that has its exercise. Raises
     UnreadableNotebook when that leaves no exercise, or several.
     """
+    if path.is_dir() and not path.is_symlink() and (problem := files.notebooks(path)[1]) is not None:
+        raise UnreadableNotebook(
+            f"{path.name} {problem}, so not all in it was looked at. Remove what is no work of this course."
+        )
     scopes = [course.assignments[a] for a in (path.absolute().parent.name, assignment) if a in course.assignments]
     for scope in scopes:
         if path.stem in scope.exercises:

@@ -10,12 +10,15 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.grading import files
 from autograder.messages import printable
 
 MAX_BYTES = 20 * 2**20
 MAX_CODE_BYTES = 8 * 2**20
 """Without outputs. What is sent to a Guest must fit into one message."""
 
+MAX_CELLS = 1_000
+"""A notebook of this course has some 20. To run thousands takes minutes, even where each does nothing."""
 
 MAX_PARTS = 100_000
 """Lists and dicts in a notebook without its outputs. nbformat takes seconds and much memory for a million of them."""
@@ -31,18 +34,20 @@ class UnreadableNotebook(Exception):
 def read(path: Path) -> NotebookNode:
     """Read a notebook in format 4. Raises UnreadableNotebook for anything else."""
     remedy = "Open it in Jupyter, save it there, and submit again."
-    if path.is_symlink():  # it could lead to the solution
-        raise UnreadableNotebook(f"{path.name} is a link to another file, and no notebook of its own. {remedy}")
-    if not path.exists():
-        raise UnreadableNotebook(f"There is no notebook {path.name} in {path.absolute().parent}. Is the name right?")
-    if not path.is_file():
-        raise UnreadableNotebook(f"{path.name} is no file, and so no notebook. {remedy}")
-    if path.stat().st_size > MAX_BYTES:
-        size = path.stat().st_size / 2**20
+    try:
+        text = files.read(path, MAX_BYTES)
+    except FileNotFoundError:
         raise UnreadableNotebook(
-            f"{path.name} has {size:.0f} MiB, more than {MAX_BYTES // 2**20}. Clear its outputs, and submit again."
-        )
-    text = path.read_bytes()
+            f"There is no notebook {path.name} in {path.absolute().parent}. Is the name right?"
+        ) from None
+    except files.TooLarge as error:
+        raise UnreadableNotebook(f"{path.name} {error}. Clear its outputs, and submit again.") from None
+    except files.Refused as error:
+        raise UnreadableNotebook(f"{path.name} {error}, and no notebook of its own. {remedy}") from None
+    except OSError as error:
+        raise UnreadableNotebook(
+            f"{path.name} {files.explain(error)}. Let it be read, and grade it again; or submit again."
+        ) from None
     if not text.strip():
         raise UnreadableNotebook(f"{path.name} is empty. {remedy}")
     if b"\n<<<<<<< " in b"\n" + text and b"\n>>>>>>> " in text:
@@ -63,6 +68,12 @@ def read(path: Path) -> NotebookNode:
             minor if type(minor) is int and minor >= 5 else 5
         )  # the first in which cells have ids
         _drop_ballast(content)
+    count = len(content["cells"]) if isinstance(content.get("cells"), list) else 0
+    if count > MAX_CELLS:
+        raise UnreadableNotebook(
+            f"{path.name} has {count:,} cells, too many for a notebook: more than {MAX_CELLS:,}. "
+            "Delete those that it does not need, and submit again."
+        )
     if (size := _count_parts(content)) > MAX_PARTS:
         raise UnreadableNotebook(f"{path.name} has {size:,} parts, too many for a notebook. {remedy}")
     try:
@@ -83,9 +94,10 @@ def read(path: Path) -> NotebookNode:
 
 def identity(path: Path) -> bytes:
     """What the Grade of a file depends on: its bytes, or why ``read`` refuses it without reading them."""
-    if path.is_symlink():
-        return b"a link"
-    return path.read_bytes() if path.stat().st_size <= MAX_BYTES else b"too large"
+    try:
+        return files.read(path, MAX_BYTES)
+    except (files.Refused, OSError) as error:
+        return type(error).__name__.encode()
 
 
 def _drop_ballast(content: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from autograder.course import Course, CourseError, Exercise
-from autograder.grading import reading
+from autograder.grading import files, reading
 from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission, belongs_to
 from autograder.hosts.gradescope import NOT_GRADED, VISIBILITIES
@@ -47,10 +47,9 @@ def find_submission(folder: Path, exercises: Sequence[Exercise]) -> Uploaded:
     strangers: list[str] = []
     others: list[str] = []
     names = ", ".join(f"{name}.ipynb" for name in known)
-    for path in sorted(folder.rglob("*.ipynb")):
+    paths, trouble = files.notebooks(folder, [f"{name}.ipynb" for name in known])
+    for path in sorted(paths):
         inside = path.relative_to(folder)
-        if any(part.startswith((".", "__MACOSX")) for part in inside.parts):
-            continue
         try:
             notebook = reading.read(path)
         except reading.UnreadableNotebook as error:
@@ -66,12 +65,13 @@ def find_submission(folder: Path, exercises: Sequence[Exercise]) -> Uploaded:
             found.setdefault(exercise.name, []).append(path)
     for name, paths in found.items():
         if len(paths) > 1:
-            files = ", ".join(str(path.relative_to(folder)) for path in paths)
-            problems.append(f"There are {len(paths)} notebooks for {name}: {files}. Submit again, with one of them.")
-    if not found and not strangers:
+            places = ", ".join(str(path.relative_to(folder)) for path in paths)
+            problems.append(f"There are {len(paths)} notebooks for {name}: {places}. Submit again, with one of them.")
+    if not found and not strangers and not trouble:
         problems.append(f"There is no notebook. Submit again, with {names}.")
     if len(found) < len(known):  # one of them may be what is missing
         problems += strangers
+        problems += [f"The upload {trouble}. Submit again, with {names}."] if trouble else []
         others = []
     return Uploaded({name: paths[0] for name, paths in found.items()}, problems, others)
 

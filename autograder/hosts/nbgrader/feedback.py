@@ -12,10 +12,12 @@ import nbformat
 from nbconvert.exporters import Exporter, HTMLExporter
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
+from nbgrader.converters import GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import GetGrades
 
 from autograder.course import Exercise
+from autograder.hosts.nbgrader.copying import CarefulFeedback
 from autograder.hosts.nbgrader.course import who_grades_this
 from autograder.pages.feedback_page import render
 
@@ -54,6 +56,11 @@ class GetPoints(GetGrades):
 
 class FeedbackExporter(HTMLExporter):
     """Makes the page of a notebook that is graded here, and nbgrader's own page of any other."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.parent, GenerateFeedback):
+            self.parent.__class__ = CarefulFeedback
 
     def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> Any:
         """Convert a notebook file. Raises NbGraderException when a file of ours is no notebook, or half of one."""

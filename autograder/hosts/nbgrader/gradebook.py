@@ -77,6 +77,13 @@ def automatic_scores(
     return scores
 
 
+def notebooks(coursedir: CourseDirectory, assignment: str) -> set[str]:
+    """The names of an assignment's notebooks, as far as the gradebook knows it."""
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        rows = gradebook.db.query(Notebook.name).join(Assignment).filter(Assignment.name == assignment)
+        return {name for (name,) in rows}
+
+
 def forget(db_url: str, assignment: str, student: str, notebooks: Iterable[str]) -> None:
     """Empty the automatic scores of a student's notebooks and mark them for review, all or none.
 

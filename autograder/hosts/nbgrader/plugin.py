@@ -30,14 +30,16 @@ from nbgrader.utils import is_grade, is_solution, remove, rmtree
 from traitlets import Bool, Unicode
 
 from autograder.course import METADATA, Exercise
-from autograder.grading import reading
+from autograder.grading import files, reading
 from autograder.grading.batch import process_grader
 from autograder.grading.graded import Graded, needs_review
 from autograder.grading.in_notebook import put_grade
 from autograder.grading.store import Store, exercise_key, key_of
 from autograder.grading.submission import Submission, grade_id
 from autograder.hosts.nbgrader import gradebook
+from autograder.hosts.nbgrader.copying import CarefulAutograde, trouble_with
 from autograder.hosts.nbgrader.course import Stranger, private_folders, who_grades, who_grades_this
+from autograder.messages import printable
 from autograder.pages import feedback
 from autograder.results import Grade, Oddity
 from autograder.sandbox import wire
@@ -67,6 +69,9 @@ def begin(converter: Autograde) -> None:
             continue
         done = Path(converter._format_dest(assignment, student))
         unfinished = [name for name in ours if not _is_finished(done / f"{name}.ipynb")]
+        if trouble_with(coursedir, Path(folder), coursedir.submitted_directory) is not None:
+            gradebook.forget(coursedir.db_url, assignment, student, ours)
+            continue  # the converter refuses it, says why, and goes on
         try:
             new, old = coursedir.get_existing_timestamp(folder), coursedir.get_existing_timestamp(str(done))
         except (ArithmeticError, AttributeError, OSError, ValueError):  # no time at all
@@ -95,13 +100,28 @@ def _is_finished(path: Path) -> bool:
         return False
 
 
+def leave_out_unknown(converter: Autograde) -> None:
+    """Take from a run of autograde what has no place in the gradebook, where that is much or has no name in Unicode.
+
+    nbgrader asks the gradebook for each by its name; a student may hand in a hundred thousand, or one that stops it.
+    """
+    for folder, paths in converter.assignments.items():
+        if len(paths) <= files.MAX_NOTEBOOKS and all(map(str.isprintable, paths)):
+            continue
+        known = gradebook.notebooks(converter.coursedir, converter.coursedir.assignment_id)
+        converter.assignments[folder] = kept = [path for path in paths if Path(path).stem in known]
+        converter.log.warning("Skipping %d unknown notebooks in %s", len(paths) - len(kept), printable(folder))
+
+
 class SubmissionExporter(NotebookExporter):
     """Reads a submission for autograding, repairs it, and survives what is no notebook."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if isinstance(self.parent, Autograde):
+            self.parent.__class__ = CarefulAutograde
             try:
+                leave_out_unknown(self.parent)
                 begin(self.parent)
             except gradebook.GradebookError as error:
                 self.log.error("%s", error)
@@ -111,6 +131,11 @@ class SubmissionExporter(NotebookExporter):
         """Convert a notebook file."""
         exercise = who_grades_this(self, resources)
         if not isinstance(exercise, Exercise) or not getattr(self.parent, "_sanitizing", False):
+            try:
+                with files.opened(filename):
+                    pass
+            except files.Refused as error:
+                raise NbGraderException(f"{filename} {error}, and no notebook of its own") from error
             return super().from_filename(filename, resources, **kw)
         submission = Submission.read(Path(filename), exercise)
         if submission.problem is not None:

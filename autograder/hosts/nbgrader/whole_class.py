@@ -21,6 +21,7 @@ from autograder.grading import reading, store
 from autograder.grading.batch import grade_submission, kept_environment, run_all
 from autograder.grading.store import Store
 from autograder.hosts.nbgrader import gradebook
+from autograder.hosts.nbgrader.copying import trouble_with
 from autograder.hosts.nbgrader.course import open_course
 from autograder.hosts.nbgrader.handed_in import misplaced, nothing_handed_in
 from autograder.pages.terminal import Change, ClassRun
@@ -53,6 +54,7 @@ class Class:
         self._nbgrader = NbGraderAPI(opened.coursedir, config=opened.config)
         self.misplaced = misplaced(opened.submitted, self.course.assignment(assignment))
         """What nobody grades, because it lies in the wrong place."""
+        self._troubles: dict[str, str] = {}
         self.students = self._find()
         """What each student has handed in."""
         self._scores = gradebook.automatic_scores(opened.coursedir, self._assignment, self.exercises)
@@ -77,9 +79,12 @@ class Class:
         found: dict[str, list[Submission]] = {}
         for student in sorted(self._nbgrader.get_submitted_students(self._assignment)):
             folder = Path(coursedir.format_path(coursedir.submitted_directory, student, self._assignment))
-            paths = [folder / f"{name}.ipynb" for name in self.exercises]
-            found[student] = [Submission(student, path.stem, path) for path in paths if path.is_file()]
-        if not any(found.values()):
+            trouble = trouble_with(coursedir, folder, coursedir.submitted_directory)
+            if trouble is not None:
+                self._troubles[student] = trouble
+            paths = [folder / f"{name}.ipynb" for name in self.exercises] if trouble is None else []
+            found[student] = [Submission(student, path.stem, path) for path in paths if os.path.lexists(path)]
+        if not any(found.values()) and not self._troubles:
             raise nothing_handed_in(self._assignment, coursedir.submitted_directory, self.misplaced)
         return found
 
@@ -129,7 +134,7 @@ class Class:
             folder = coursedir.format_path(coursedir.autograded_directory, student, self._assignment)
             if written.get(student) != keys or not os.path.isdir(folder):
                 stale.add(student)
-        return sorted(stale)
+        return sorted(stale | self._troubles.keys())
 
     def write(self, students: Iterable[str]) -> Iterator[str]:
         """Write students' Grades with nbgrader's own converter, one after the other."""
@@ -138,9 +143,14 @@ class Class:
                 warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, at each new submission
                 result = self._nbgrader.autograde(self._assignment, student)
             if result["success"]:
-                self._store.mark_written(self._assignment, student, self._keys_of_students()[student])
+                self._store.mark_written(self._assignment, student, self._keys_of_students().get(student, ""))
             else:
-                self.failed[student] = result.get("error") or result.get("log") or "nbgrader gives no reason"
+                self.failed[student] = (
+                    self._troubles.get(student)
+                    or result.get("error")
+                    or result.get("log")
+                    or "nbgrader gives no reason"
+                )
             yield student
 
     def summary(self, graded: int, written: int) -> ClassRun:
