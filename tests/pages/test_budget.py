@@ -159,8 +159,8 @@ def test_a_page_is_bounded_and_says_what_it_lacks(name, exercise):
 def test_graded_cells_stand_on_the_page_whatever_comes_before(exercise):
     graded = new.new_markdown_cell("my answer")
     graded.metadata["nbgrader"] = {"grade_id": "w", "grade": True, "solution": True, "points": 2.0, "is_open": True}
-    text = Page(page_of(exercise, *[new.new_code_cell(BIG)] * 3, new.new_markdown_cell("lost"), graded)).text
-    assert "Your answer in words" in text and "has no room on this page" in text and "lost" not in text
+    text = Page(page_of(exercise, *[new.new_code_cell(BIG)] * 3, new.new_markdown_cell("*forgotten*"), graded)).text
+    assert "Your answer in words" in text and "has no room on this page" in text and "forgotten" not in text
 
 
 def test_an_ordinary_notebook_is_shown_whole(exercise):
