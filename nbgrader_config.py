@@ -37,7 +37,11 @@ c.GenerateFeedback.exporter_class = "autograder.hosts.nbgrader.feedback.Feedback
 c.GenerateFeedback.preprocessors = ["autograder.hosts.nbgrader.feedback.GetPoints"]
 
 # The formgrader shows what students wrote: as text, and never as markup that runs with the instructor's rights.
-c.HTMLExporter.filters = {"markdown2html": "autograder.pages.harmless.in_formgrader"}
+# Both within a budget of bytes and seconds.
+c.HTMLExporter.filters = {
+    "markdown2html": "autograder.pages.harmless.in_formgrader",
+    "highlight_code": "autograder.pages.harmless.code_in_formgrader",
+}
 c.HTMLExporter.raw_mimetypes = []
 
 # The executed solutions are committed: leave out what changes at every run.

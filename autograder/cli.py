@@ -10,12 +10,16 @@ from pathlib import Path
 import click
 
 from autograder import __version__
+from autograder.messages import printable
 
 
 class NothingDone(click.ClickException):
     """Ends with its message, and with an exit code that "needs review" does not have."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))  # it may name a student's file
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -120,7 +124,6 @@ def autograde(
     from autograder.course import Course, CourseError
     from autograder.grading.batch import LostWorkers
     from autograder.hosts.nbgrader.whole_class import Class
-    from autograder.messages import printable
     from autograder.pages import terminal
     from autograder.sandbox.confinement import NoSandboxError
 
@@ -178,7 +181,6 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
     from autograder.course import Course, CourseError
     from autograder.hosts import lms
     from autograder.hosts.nbgrader.read_class import read_class
-    from autograder.messages import printable
     from autograder.pages import class_report
 
     try:

@@ -8,7 +8,9 @@ or a student's own text.
 from __future__ import annotations
 
 import math
+import re
 import string
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -18,14 +20,57 @@ MAX_TEXT = 4000
 """The characters of a student's text that a message keeps."""
 MAX_CODE = 400
 """The characters of a name of code that a message keeps."""
+MAX_BRIEF = 100
+"""The characters of a text that has no place of its own, such as an exception's in a reason for review."""
+MAX_MARKS = 4
+"""The combining marks that a letter may bear. Hebrew needs as many; a tower of them covers the lines around it."""
 
 Translate: TypeAlias = Callable[[str], str]
 """Gives a template in some language."""
 
 
+_MARK = "\N{REPLACEMENT CHARACTER}"
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and a sign that nobody sees
+_JOINERS = frozenset("\u200c\u200d")  # which Persian, Hindi and many emoji need
+
+
 def printable(text: str) -> str:
-    """The text with a mark in place of what could command a terminal or is no text."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """The text with a mark in place of what could command a terminal, can't be seen, or is no text.
+
+    That is every control and format character but line ends and tabs, so those that turn the direction of writing,
+    too. A joiner stays between two characters beyond ASCII. More combining marks than ``MAX_MARKS`` in a row, or one
+    without a letter, become one mark.
+    """
+    if text.isascii():
+        return re.sub(r"[^\n\t -~]", _MARK, text)
+    shown: list[str] = []
+    combining = 0
+    for place, char in enumerate(text):
+        is_combining = unicodedata.category(char) in ("Mn", "Me")
+        combining = combining + 1 if is_combining else 0
+        if is_combining and (combining > MAX_MARKS or not shown or shown[-1].isspace()):
+            char = "" if combining > MAX_MARKS + 1 else _MARK
+        elif char in _JOINERS:
+            char = char if _joins(text[place - 1 : place], text[place + 1 : place + 2]) else _MARK
+        elif char in _BLANK or not (char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"):
+            char = _MARK
+        shown.append(char)
+    return "".join(shown)
+
+
+def _joins(before: str, after: str) -> bool:
+    return not before.isascii() and before not in _JOINERS and not after.isascii() and after.isprintable()
+
+
+def without_addresses(text: str) -> str:
+    """The text without the memory addresses that Python prints of objects: they are others at each run."""
+    return re.sub(r"\b0x[0-9a-fA-F]{8,}", "0x…", text)
+
+
+def brief(text: str) -> str:
+    """The first line of a text, cut, where a whole one has no place."""
+    line = (text.strip().splitlines() or [""])[0]
+    return printable(line if len(line) <= MAX_BRIEF else line[:MAX_BRIEF] + " […]")
 
 
 class Code(msgspec.Struct, frozen=True, tag="code"):
@@ -67,7 +112,8 @@ def say(template: str, /, **values: object) -> Message:
 
 
 def quote(text: str) -> Text:
-    """A student's own words, as far as they can be shown."""
+    """A student's own words, as far as they can be shown, and the same at each run."""
+    text = without_addresses(text)
     return Text(printable(text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " […]"))
 
 
@@ -131,6 +177,7 @@ def _value(value: object) -> Any:
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, str):
+        value = without_addresses(value)
         return Code(printable(value if len(value) <= MAX_CODE else value[:MAX_CODE] + "…"))
     if isinstance(value, (list, tuple)):
         return [_value(item) for item in value]

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from autograder.authoring import doctor, specimens
-from autograder.cli import main
+from autograder.cli import NothingDone, main
 from autograder.grading import batch
+from autograder.messages import printable
 from autograder.sandbox import confinement
 from tests.conftest import ROOT, set_cell
 
@@ -151,3 +152,13 @@ def test_stub_earns_nothing(run, tmp_path, exercise):
     path = tmp_path / "1-build-optimizers.ipynb"
     nbformat.write(specimens.without_examples(specimens.stub(exercise)), path)
     assert json.loads(run("grade", "--json", path).stdout)["score"] == 0
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\u202eb", "a\x9b31mb", "a\rb"])
+def test_an_error_commands_no_terminal(name):
+    """Errors name files that a student has handed in; the student named them."""
+    shown = NothingDone(
+        f"ada/1-build: it lies at submitted/ada/{name}.ipynb, where nothing is graded."
+    ).format_message()
+    assert shown == f"ada/1-build: it lies at submitted/ada/{printable(name)}.ipynb, where nothing is graded."
+    assert shown.isprintable()

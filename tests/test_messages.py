@@ -9,7 +9,20 @@ import pytest
 
 from autograder.authoring.templates import calls, of_everything, of_lesson, prose_in
 from autograder.course import Course
-from autograder.messages import MAX_TEXT, Code, Message, Text, kind_of, lines, message_of, places_of, quote, say, show
+from autograder.messages import (
+    MAX_TEXT,
+    Code,
+    Message,
+    Text,
+    kind_of,
+    lines,
+    message_of,
+    places_of,
+    printable,
+    quote,
+    say,
+    show,
+)
 from autograder.results import FORM, CheckResult, Grade, decode, encode
 from tests.brackets import bracketed, outside
 from tests.conftest import ROOT
@@ -106,3 +119,76 @@ def test_a_grade_of_another_form_is_not_read(form):
     grade = Grade("x", "optimizers", "1-f", "graded", None, 1.0, 0.5, [check])
     assert decode(encode(grade)) == grade
     assert decode({**encode(grade), "form": form}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<function f at 0x7f3a5c0e1d80>", "<function f at 0x…>"),
+        ("<__main__.Net object at 0x7F3A5C0E1D80>", "<__main__.Net object at 0x…>"),
+        ("<weakref at 0x7f3a5c0e1d80; to 'Net' at 0x7f3a5c0e1d81>", "<weakref at 0x…; to 'Net' at 0x…>"),
+        ("<cparam 'P' (0x7f3a5c0e1d80)>", "<cparam 'P' (0x…)>"),
+        (
+            "f(key=<built-in method get of dict object at 0x10c0e1d80>)",
+            "f(key=<built-in method get of dict object at 0x…>)",
+        ),
+        ("a mask of 0xff, a colour of 0x1f5f99", "a mask of 0xff, a colour of 0x1f5f99"),
+    ],
+)
+def test_a_message_is_the_same_at_each_run(text, shown):
+    """An address in memory is another one each time, whatever prints it and wherever a message is cut."""
+    assert quote(text).text == str(say("{name}", name=text)) == shown
+    for room in range(20):
+        at_the_end = ["x" * (MAX_TEXT - room) + text.replace("7f3a", other) for other in ("7f3a", "7f3b")]
+        assert quote(at_the_end[0]) == quote(at_the_end[1])
+
+
+MARK = "\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    "char",
+    [
+        "\x1b",
+        "\x9b",
+        "\x00",
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        "\ufeff",
+        "\u2060",
+        "\u00ad",
+        "\U000e0041",
+        "\u3164",
+        "\u2028",
+        "\ue000",
+        "\ud800",
+        "\u200d",
+    ],
+)
+def test_what_nobody_sees_or_what_turns_a_line_is_a_mark(char):
+    assert printable(f"a{char}b") == f"a{MARK}b"
+    assert printable(f"김{char}") == f"김{MARK}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\n\tb",
+        "a\u00a0b\u3000c",
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "👩\u200d👩\u200d👧",
+        "❤\ufe0f",
+        "שׁ\u05bc\u05b8\u0591",
+        "e\u0301\u0323",
+    ],
+)
+def test_the_writing_of_people_stays(text):
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0489", "\u0e49", "\u20dd", "\ufe0f"])
+def test_marks_do_not_pile_up_on_a_letter_nor_stand_on_ours(mark):
+    assert printable("a" + mark * 1_000) == "a" + mark * 4 + MARK
+    assert printable(mark + "a") == printable(f"{MARK}a") and printable(f"a\n{mark}") == f"a\n{MARK}"

@@ -16,6 +16,7 @@ from autograder.grading.checks import ChecksError, make_checks
 from autograder.grading.graded import Graded, Outputs, needs_review
 from autograder.grading.store import version_of
 from autograder.grading.submission import Submission
+from autograder.messages import brief
 from autograder.results import CheckResult, Grade, Oddity, total
 from autograder.sandbox import confinement, wire
 from autograder.sandbox.loaded import Limits, load
@@ -99,7 +100,7 @@ class Grader:
         seconds = time.perf_counter() - started
         broken = [check for check in checks if check.status == "error"]
         if broken:
-            reason = f"{len(broken)} of {len(checks)} checks could not be made: {broken[0].message}"
+            reason = f"{len(broken)} of {len(checks)} checks could not be made: {brief(broken[0].text)}"
             return Graded(needs_review(submission, reason, seconds, checks), outputs)
         names = (submission.name, exercise.assignment, exercise.name)
         most, version = exercise.max_score, version_of(exercise)

@@ -83,13 +83,24 @@ def read(path: Path) -> NotebookNode:
             nbformat.validate(notebook)
             json.dumps(notebook, ensure_ascii=False).encode()  # JSON can hold halves of characters
     except Exception as error:  # nbformat raises whatever the damage makes it raise
-        first_line = str(error).partition("\n")[0][:300]
-        raise UnreadableNotebook(f"{path.name} is a damaged notebook ({first_line}). {remedy}") from error
+        raise UnreadableNotebook(f"{path.name} is a damaged notebook ({_damage(error)}). {remedy}") from error
     if sum(len(cell.source.encode()) for cell in notebook.cells) > MAX_CODE_BYTES:
         raise UnreadableNotebook(
             f"{path.name} holds more than {MAX_CODE_BYTES // 2**20} MiB of text and code. Shorten it, and submit again."
         )
     return notebook
+
+
+_WORDS = frozenset(("cells", "cell_type", "source", "metadata", "attachments", "outputs", "execution_count", "id"))
+"""Of a notebook's format. Any other name could be the student's."""
+
+
+def _damage(error: Exception) -> str:
+    """What is wrong and where, in nbformat's words and none of the student's, which its own message quotes."""
+    if not isinstance(error, nbformat.ValidationError):
+        return type(error).__name__
+    places = [str(part) if isinstance(part, int) or part in _WORDS else "…" for part in error.absolute_path]
+    return f"{error.validator} at {'/'.join(places) or 'its top'}"
 
 
 def identity(path: Path) -> bytes:

@@ -91,7 +91,7 @@ def results(
     """What Gradescope reads. It has scores only when all that was handed in is graded."""
     remarks = [f"{name} belongs to no exercise and was left out." for name in submission.others]
     unsettled = [grade for grade in grades if grade is not None and grade.status == "needs_review"]
-    is_final = not submission.problems and not unsettled
+    is_final = bool(exercises) and not submission.problems and not unsettled
     tests: list[dict[str, Any]] = []
     for place, (exercise, grade) in enumerate(zip(exercises, grades, strict=True), start=1):
         if grade is None:
@@ -113,6 +113,7 @@ def results(
         remarks = [NOT_GRADED, *submission.problems, *remarks]
     if remarks:
         found["output"] = printable("\n".join(remarks))
+    tests = tests or [{"name": "Not graded yet"}]
     return {**found, "visibility": visibility if is_final else "visible", "tests": tests}
 
 
@@ -161,6 +162,9 @@ def main(root: Path, visibility: str, unsafe: bool) -> None:
             grades = grade_submission(grader, submission, exercises)
     except NoSandboxError as error:
         say([str(error), "To grade without one, see what docs/instructor.md says of Gradescope."])
+        return
+    except CourseError as error:
+        say([str(error), "Nothing was graded. Make the zip file again, with: autograder gradescope ASSIGNMENT"])
         return
     except Exception:
         traceback.print_exc(file=sys.stdout)

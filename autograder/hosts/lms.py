@@ -1,14 +1,20 @@
 """The class's scores as files that Canvas and Moodle import into their gradebooks.
 
 A score that is not final is never a number there. Canvas takes an empty cell for no score, Moodle a hyphen.
+
+A spreadsheet takes a text for a formula where it begins with = + - or @, or has one of these after a separator. So
+names get an apostrophe in front of it: neither system reads them. By identifiers a student is found, and many begin with
++ or - or @; they stay as they are, but for those that could call a function or a program: the system won't know these.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 
+from autograder.messages import printable
 from autograder.pages.class_results import ClassResults, StudentResult
 
 
@@ -23,7 +29,9 @@ def canvas(results: ClassResults, column: str | None = None) -> str:
         ["    Points Possible", "", "", "", "", _number(results.max_score)],
     ]
     for student in results.students:
-        rows.append([_name(student), student.lms_id, "", student.student, "", _final(student, "")])
+        rows.append(
+            [_name(student), _identifier(student.lms_id), "", _identifier(student.student), "", _final(student, "")]
+        )
     return _write(rows)
 
 
@@ -44,7 +52,13 @@ def moodle(results: ClassResults) -> str:
     ]
     rows = [[*(heading for heading, _ in identifiers), results.assignment, f"{results.assignment} (feedback)"]]
     for place, student in enumerate(results.students):
-        rows.append([*(values[place] for _, values in identifiers), _final(student, "-"), _feedback(results, student)])
+        rows.append(
+            [
+                *(_identifier(values[place]) for _, values in identifiers),
+                _final(student, "-"),
+                _feedback(results, student),
+            ]
+        )
     return _write(rows)
 
 
@@ -71,7 +85,16 @@ def _feedback(results: ClassResults, student: StudentResult) -> str:
 
 def _name(student: StudentResult) -> str:
     names = [name for name in (student.last_name, student.first_name) if name]
-    return ", ".join(names) or student.student
+    return _no_formula(printable(", ".join(names) or student.student))
+
+
+def _identifier(text: str) -> str:
+    return _no_formula(text) if re.search(r"[(（|｜!！]", text) else text
+
+
+def _no_formula(text: str) -> str:
+    """The text with an apostrophe before what a spreadsheet could take for the begin of a formula, wide letters too."""
+    return re.sub(r"(^|[;,\t\r\n])(\s*)(?=[=+\-@＝＋－＠])", r"\1\2'", text)
 
 
 def _number(value: float) -> str:

@@ -21,6 +21,7 @@ from autograder.course import Exercise
 from autograder.grading.in_notebook import grade_in
 from autograder.grading.submission import grade_id
 from autograder.pages import feedback, figures
+from autograder.pages.budget import Budget, title
 from autograder.pages.feedback import ShownCheck
 from autograder.pages.harmless import CODE_STYLE, code, markdown, plain
 from autograder.results import Grade, total
@@ -40,7 +41,7 @@ class Part:
     """The source as Markup: rendered Markdown, or the inside of a block of code."""
     is_text: bool = False
     outputs: list[tuple[str, str]] = field(default_factory=list)
-    """Each ``text``, ``stderr``, ``error`` or ``png``, and its content."""
+    """Each ``text``, ``stderr`` or ``error`` and what it says, or ``picture`` and its address."""
     section: str = ""
     """The heading above, which tells what a figure belongs to."""
     points: float | None = None
@@ -97,11 +98,13 @@ def _end(losses: Sequence[float | None] | None) -> str:
 
 def render(nb: NotebookNode, exercise: Exercise, names: Mapping[str, Any]) -> str:
     """The page of an autograded notebook whose cells hold the gradebook's points."""
-    parts = read_parts(nb, exercise, grade_in(nb))
+    budget = Budget()
+    parts = read_parts(nb, exercise, grade_in(nb), budget)
     graded = [part for part in parts if part.max_points is not None]
     return _template().render(
         exercise=exercise.name,
         parts=parts,
+        is_short=budget.is_short,
         graded=graded,
         lost=[
             (part, shown)
@@ -121,13 +124,16 @@ def render(nb: NotebookNode, exercise: Exercise, names: Mapping[str, Any]) -> st
     )
 
 
-def read_parts(nb: NotebookNode, exercise: Exercise, grade: Grade | None) -> list[Part]:
-    """The notebook's cells as the page shows them; empty ones are left out."""
+def read_parts(nb: NotebookNode, exercise: Exercise, grade: Grade | None, budget: Budget) -> list[Part]:
+    """The notebook's cells as the page shows them; empty ones are left out, and those beyond the budget."""
     parts, section = [], ""
     for index, cell in enumerate(nb.cells):
+        if not budget.has_room and not _is_graded(cell):
+            budget.is_short = True
+            continue
         section = (re.findall(r"^#+ +(.+)$", cell.source, re.M) or [section])[-1] if _is_text(cell) else section
-        part = _read_part(cell, f"cell-{index}", exercise, grade)
-        part.section = section
+        part = _read_part(cell, f"cell-{index}", exercise, grade, budget)
+        part.section = title(section)
         if part.source.strip() or part.outputs or part.max_points is not None:
             parts.append(part)
     return parts
@@ -137,43 +143,51 @@ def _is_text(cell: NotebookNode) -> bool:
     return cell.cell_type == "markdown"
 
 
-def _read_part(cell: NotebookNode, place: str, exercise: Exercise, grade: Grade | None) -> Part:
+def _is_graded(cell: NotebookNode) -> bool:
+    meta = cell.metadata.get("nbgrader", {})
+    return bool(meta.get("grade") or meta.get("task"))
+
+
+def _read_part(cell: NotebookNode, place: str, exercise: Exercise, grade: Grade | None, budget: Budget) -> Part:
     meta, name = cell.metadata.get("nbgrader", {}), grade_id(cell) or ""
     part = Part(place, "text" if _is_text(cell) else "code", source=cell.source, is_text=_is_text(cell))
     if meta.get("comment"):
         part.comment = markdown(meta["comment"])
     part.is_untouched = bool(meta.get("is_untouched"))
-    if meta.get("grade") or meta.get("task"):
+    if _is_graded(cell):
         part.max_points = meta.get("points", 0.0)
         part.points = None if meta.get("is_open") else meta.get("score")
         part.kind, part.name = "written", "Your answer in words" if _is_text(cell) else name
     if name in exercise.points:
         part.kind, part.name = "checks", name.removeprefix("test_")
-        shown = [text for _, text in _outputs(cell)]
+        shown = [text for _, text in _outputs(cell, budget)]
         if grade is not None and grade.status == "graded":
             part.checks = feedback.without_repeats(grade.of_cell(name))
             shown = shown[:-1]  # the last output is these checks
         part.notices = shown
-    else:
-        part.outputs = _outputs(cell)
+        return part
     if name in exercise.answers:
         part.kind, part.name = "answer", name
-    part.html = markdown(cell.source, cell.get("attachments")) if _is_text(cell) else code(cell.source)
+    part.html = markdown(cell.source, cell.get("attachments"), budget) if _is_text(cell) else code(cell.source, budget)
+    part.outputs = _outputs(cell, budget)
     return part
 
 
-def _outputs(cell: NotebookNode) -> list[tuple[str, str]]:
-    """Text and PNG figures; nothing else is shown, so that no page holds a student's markup."""
-    shown = []
+def _outputs(cell: NotebookNode, budget: Budget) -> list[tuple[str, str]]:
+    """Text and figures of pixels; nothing else is shown, so that no page holds a student's markup."""
+    shown: list[tuple[str, str]] = []
     for output in cell.get("outputs", []):
+        if not budget.has_room:
+            budget.is_short = True
+            break
         if output.output_type == "stream":
-            shown.append(("stderr" if output.name == "stderr" else "text", output.text))
+            shown.append(("stderr" if output.name == "stderr" else "text", budget.text(output.text)))
         elif output.output_type == "error":
-            shown.append(("error", "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"))
-        elif "image/png" in output.data:
-            shown.append(("png", output.data["image/png"].replace("\n", "")))
+            shown.append(("error", budget.text("\n".join(output.traceback) or f"{output.ename}: {output.evalue}")))
+        elif (address := budget.picture(output.data["image/png"]) if "image/png" in output.data else None) is not None:
+            shown.append(("picture", address))
         elif "text/plain" in output.data:
-            shown.append(("text", output.data["text/plain"]))
+            shown.append(("text", budget.text(output.data["text/plain"])))
     return shown
 
 

@@ -160,9 +160,9 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None, reason
         for shown in lost:
             points = f"-{shown.check.max_points - shown.check.points:g}"
             as_above = f"  ({AS_ABOVE})" if shown.is_repeated else ""
-            console.print(Text(f"  {points:>5}  {shown.check.sentence}{as_above}"))
+            console.print(Text(printable(f"  {points:>5}  {shown.check.sentence}{as_above}")))
             for line in shown.text.splitlines() if not as_above else []:
-                console.print(Text(f"         {line}", style="dim"))
+                console.print(Text(printable(f"         {line}"), style="dim"))
 
 
 def _shorten(paths: Sequence[str]) -> tuple[str, list[str]]:

@@ -82,6 +82,29 @@ def test_the_reason_commands_no_terminal(tmp_path):
     assert len(str(raised.value)) < 1000
 
 
+STUDENTS_WORDS = "give me full marks"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cells": [{"cell_type": STUDENTS_WORDS, "metadata": {}, "source": ""}]},
+        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": {STUDENTS_WORDS: 1}}]},
+        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "", STUDENTS_WORDS: 1}]},
+        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "", "attachments": {STUDENTS_WORDS: 1}}]},
+        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "", "id": f"{STUDENTS_WORDS}!"}]},
+        {"cells": STUDENTS_WORDS},
+        {"nbformat": STUDENTS_WORDS},
+    ],
+)
+def test_the_reason_for_review_quotes_no_student(tmp_path, change):
+    path = tmp_path / "1-build-optimizers.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [], **change}))
+    with pytest.raises(UnreadableNotebook, match="damaged") as raised:
+        reading.read(path)
+    assert STUDENTS_WORDS not in str(raised.value) and "full marks" not in str(raised.value)
+
+
 def test_an_untouched_notebook_has_no_oddities(solution, exercise):
     assert oddities(solution, exercise) == []
 

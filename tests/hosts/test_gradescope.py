@@ -270,3 +270,25 @@ def test_a_strange_notebook_matters_only_where_one_is_missing(two, folder):
     assert find_submission(folder, two[:1]).problems == []
     (problem,) = find_submission(folder, two).problems
     assert "notes.ipynb belongs to no exercise" in problem
+
+
+@pytest.mark.parametrize("others", [[], ["notes.ipynb"]])
+def test_without_an_exercise_there_is_no_score(folder, others):
+    submission = find_submission(folder, [])
+    found = results([], [], replace(submission, others=others, problems=[]), "hidden")
+    check_schema(found)
+    assert "score" not in found and found["output"].startswith(NOT_GRADED) and found["visibility"] == "visible"
+
+
+@pytest.mark.parametrize("loss", ["no folder", "no notebooks", "no lesson"])
+def test_a_course_that_knows_no_exercise_writes_no_score(root, loss):
+    source = root / "source" / "source"
+    for path in source.glob("*/*.ipynb"):
+        path.write_text("{") if loss == "no lesson" else path.unlink()
+    if loss == "no folder":
+        shutil.rmtree(source)
+    result = CliRunner().invoke(gradescope_harness.main, [str(root)])
+    found = json.loads((root / "results" / "results.json").read_text())
+    check_schema(found)
+    assert "score" not in found and found["output"] == NOT_GRADED
+    assert "Traceback" not in result.output and "autograder gradescope" in result.output

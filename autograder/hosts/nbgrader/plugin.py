@@ -39,8 +39,9 @@ from autograder.grading.submission import Submission, grade_id
 from autograder.hosts.nbgrader import gradebook
 from autograder.hosts.nbgrader.copying import CarefulAutograde, trouble_with
 from autograder.hosts.nbgrader.course import Stranger, private_folders, who_grades, who_grades_this
-from autograder.messages import printable
+from autograder.messages import brief, printable
 from autograder.pages import feedback
+from autograder.pages.budget import Budget
 from autograder.results import Grade, Oddity
 from autograder.sandbox import wire
 
@@ -184,8 +185,9 @@ class ExecuteInSandbox(Execute):
         submission, path = _read_before(nb, exercise, name)
         graded = self._grade(submission, path)
         grade = graded.grade
-        for index, outputs in graded.outputs.items():
-            _show_outputs(nb.cells[index], outputs, count=len([i for i in graded.outputs if i <= index]))
+        budget = Budget()
+        for count, (index, outputs) in enumerate(sorted(graded.outputs.items()), start=1):
+            _show_outputs(nb.cells[index], outputs, count, budget)
         if grade.status == "needs_review":
             self.log.warning("%s needs review: %s", name, grade.reason)
         for cell in nb.cells:
@@ -268,24 +270,32 @@ def _show_notice(cell: NotebookNode, trouble: str) -> None:
     cell.execution_count = None
 
 
-def _show_outputs(cell: NotebookNode, outputs: list[wire.Output], count: int) -> None:
-    """Put a Guest's outputs into a cell: text and PNG figures only, so that no page runs a student's script."""
+def _show_outputs(cell: NotebookNode, outputs: list[wire.Output], count: int, budget: Budget) -> None:
+    """Put a Guest's outputs into a cell, as far as the formgrader's page has room for them.
+
+    Only text and PNG pictures, so that no page runs a student's script.
+    """
     if cell.cell_type != "code":
         return
     cell.execution_count = count
     cell.outputs = []
     for output in outputs:
+        if not budget.has_room:
+            break
         if isinstance(output, wire.Stream):
             name = "stderr" if output.name == "stderr" else "stdout"
-            shown = nbformat.v4.new_output("stream", name=name, text=output.text)
+            shown = nbformat.v4.new_output("stream", name=name, text=budget.text(output.text))
         elif isinstance(output, wire.Error):
+            lines = budget.text("\n".join(output.traceback)).split("\n")
             shown = nbformat.v4.new_output(
-                "error", ename=output.name, evalue=output.message, traceback=list(output.traceback)
+                "error", ename=brief(output.name), evalue=brief(output.message), traceback=lines
             )
         else:
-            data = {"text/plain": output.text}
-            if output.png is not None and output.png.startswith(b"\x89PNG\r\n\x1a\n"):
-                data["image/png"] = base64.b64encode(output.png).decode()
+            data = {"text/plain": budget.text(output.text)}
+            address = budget.picture(base64.b64encode(output.png).decode()) if output.png is not None else None
+            kind, _, content = (address or "").partition(",")
+            if kind == "data:image/png;base64":
+                data["image/png"] = content
             if output.result:
                 shown = nbformat.v4.new_output("execute_result", data, execution_count=count)
             else:
