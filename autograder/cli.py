@@ -82,12 +82,12 @@ def grade(
         files = batch.find_notebooks(paths)
         work = functools.partial(batch.grade_one, root=found.root, unsafe=unsafe, assignment=assignment, quick=quick)
         places = [path.absolute() for path in files] if dask else files  # a cluster's workers start elsewhere
-        results = batch.in_order(batch.run_all(work, places, workers, dask))
+        results = batch.in_order(batch.grade_all(work, places, workers, dask))
         grades = []
         for result in terminal.progress(results, len(files), "Grading"):
-            grades.append(result)
+            grades.append(result.grade)
             if as_json:
-                click.echo(json.dumps(result.to_json()))
+                click.echo(json.dumps(result.grade.to_json()))
     except (CourseError, NoSandboxError, batch.LostWorkers) as error:
         raise NothingDone(str(error)) from error
     except KeyboardInterrupt:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import platform
+import tempfile
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from nbgrader.exchange.default import Exchange
 from rich.console import Console
 from rich.text import Text
 
+from autograder.course import Course
 from autograder.sandbox import confinement, wire
-from autograder.sandbox.loaded import load
+from autograder.sandbox.loaded import Limits, load
 from autograder.sandbox.process import Sandbox, SandboxError
 
 _PROBE = """
-import os, pathlib, socket
+import fcntl, mmap, os, pathlib, socket
 
 def attempt(action):
     try:
@@ -37,22 +43,41 @@ def alive(pid):
     except OSError:
         return False
 
-print("network", attempt(lambda: socket.create_connection(("192.0.2.1", 80), timeout=1)), sep="|")
-print("reading the graders", attempt(lambda: os.listdir({graders!r})), sep="|")
-print("reading /etc/passwd", attempt(lambda: open("/etc/passwd")), sep="|")
-print("writing to installed packages", attempt(lambda: open(os.path.join({packages!r}, "x"), "w")), sep="|")
-print("signals to other processes", attempt(other_processes), sep="|")
-print("a file in its own folder", attempt(lambda: pathlib.Path("x").write_text("x")), sep="|")
+tries = {
+    "network": lambda: socket.create_connection(("192.0.2.1", 80), timeout=1),
+    "reading the graders": lambda: os.listdir({graders!r}),
+    "reading /etc/passwd": lambda: open("/etc/passwd"),
+    "reading nbgrader's exchange": lambda: open({canary!r}),
+    "reading your home": lambda: open({home!r}),
+    "writing to installed packages": lambda: open(os.path.join({packages!r}, "x"), "w"),
+    "signals to other processes": other_processes,
+    "a lease on the interpreter's files": lambda: fcntl.fcntl(os.open(os.__file__, os.O_RDONLY), fcntl.F_SETLEASE, 0),
+    "changing a device node": lambda: os.chmod("/dev/full", 0o666),
+    "memory that is shared and nameless": lambda: mmap.mmap(-1, 4096),
+    "a memfd": lambda: os.memfd_create("x"),
+    "a file in its own folder": lambda: pathlib.Path("x").write_text("x"),
+}
+for what, action in tries.items():
+    print(what, attempt(action), sep="|")
 """
 
-_WANTED = {
-    "network": "refused",
-    "reading the graders": "refused",
-    "reading /etc/passwd": "refused",
-    "writing to installed packages": "refused",
-    "signals to other processes": "refused",
-    "a file in its own folder": "possible",
-}
+_HOARD = """
+import os, time
+for _ in range(6):
+    if os.fork() == 0:
+        held = b"x" * (120 * 2**20)
+        break
+time.sleep(20)
+"""
+
+_POSSIBLE = "a file in its own folder"
+_REFUSED = (
+    *("network", "reading the graders", "reading /etc/passwd", "reading nbgrader's exchange", "reading your home"),
+    *("writing to installed packages", "signals to other processes", "a lease on the interpreter's files"),
+    *("changing a device node", "memory that is shared and nameless", "a memfd"),
+)
+_MEMORY = "holding more memory than allowed, in many processes"
+_WANTED = {**dict.fromkeys((*_REFUSED, _MEMORY), "refused"), _POSSIBLE: "possible"}
 
 
 def examine(unsafe: bool = False) -> bool:
@@ -93,13 +118,35 @@ def examine(unsafe: bool = False) -> bool:
 def _try_out(sandbox: Sandbox, console: Console) -> bool:
     import torch
 
-    probe = _PROBE.replace("{graders!r}", repr(str(Path(__file__).parent.parent / "lessons")))
-    probe = probe.replace("{packages!r}", repr(str(Path(torch.__file__).parent.parent)))
-    with load(sandbox, [wire.Cell(probe, "probe")], {}) as guest:
-        lines = [line for output in guest.outputs[0] for line in getattr(output, "text", "").splitlines()]
+    with _canary(_exchange()) as canary, _canary(Path.home()) as home:
+        probe = _PROBE.replace("{graders!r}", repr(str(Path(__file__).parent.parent / "lessons")))
+        probe = probe.replace("{packages!r}", repr(str(Path(torch.__file__).parent.parent)))
+        probe = probe.replace("{canary!r}", repr(str(canary))).replace("{home!r}", repr(str(home)))
+        with load(sandbox, [wire.Cell(probe, "probe")], {}) as guest:
+            lines = [line for output in guest.outputs[0] for line in getattr(output, "text", "").splitlines()]
     found = {what: result for what, _, result in (line.partition("|") for line in lines)}
+    with load(sandbox, [wire.Cell(_HOARD, "memory")], {}, Limits(memory=768 * 2**20)) as guest:
+        stopped = bool(guest.outputs) and "of memory" in str(guest.faults.get(0, ""))
+    found[_MEMORY] = "refused" if stopped else "possible"
     for what, wanted in _WANTED.items():
         result = found.get(what, "not tried")
         mark, note = ("✓", "") if result == wanted else ("✗", f", and must be {wanted}")
         console.print(Text(f"    {mark} {what}: {result}{note}"))
     return all(found.get(what) == wanted for what, wanted in _WANTED.items())
+
+
+def _exchange() -> Path:
+    course = Course.find()
+    configured = [path for path in course.private if path != str(course.root)]
+    return Path(*configured or [Exchange().root])
+
+
+@contextlib.contextmanager
+def _canary(folder: Path) -> Iterator[Path]:
+    """A file in a folder, for as long as it is tried; the folder itself where we may not write there."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".autograder-canary-", dir=folder) as file:
+            os.chmod(file.name, 0o644)
+            yield Path(file.name)
+    except (FileNotFoundError, PermissionError, NotADirectoryError):
+        yield folder

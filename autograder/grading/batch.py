@@ -19,7 +19,6 @@ from autograder.grading.finding import find_submission
 from autograder.grading.graded import Graded, needs_review
 from autograder.grading.reading import UnreadableNotebook
 from autograder.grading.submission import Submission
-from autograder.results import Grade
 from autograder.sandbox import confinement
 from autograder.sandbox.process import Sandbox
 
@@ -69,6 +68,22 @@ def _inside(folder: Path) -> Iterator[Path]:
         elif not path.name.startswith("."):
             notebooks, problem = files.notebooks(path)
             yield from notebooks if problem is None else [*notebooks, path]
+
+
+def grade_all(
+    work: Callable[[Item], Graded], items: Sequence[Item], workers: int | None = None, dask: str | None = None
+) -> Iterator[tuple[int, Graded]]:
+    """Grade every item as ``run_all`` does. What the clock has stopped is judged once more at the end, alone.
+
+    Then no neighbour can be the cause; a second stop counts.
+    """
+    late = []
+    for place, graded in run_all(work, items, workers, dask):
+        if graded.was_late:
+            late.append(place)
+        else:
+            yield place, graded
+    yield from ((place, work(items[place])) for place in late)
 
 
 class LostWorkers(Exception):
@@ -159,15 +174,15 @@ def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
             following += 1
 
 
-def grade_one(path: Path, root: Path, unsafe: bool, assignment: str | None = None, quick: bool = False) -> Grade:
+def grade_one(path: Path, root: Path, unsafe: bool, assignment: str | None = None, quick: bool = False) -> Graded:
     """Grade a file that lies anywhere with this process's grader; what has no exercise needs review."""
     with _one_at_a_time:
         try:
             course = read_course(root)
             submission = find_submission(path, course, assignment)
         except UnreadableNotebook as error:
-            return needs_review(str(path), str(error))
-        return _grade(submission, course, unsafe, quick).grade
+            return Graded(needs_review(str(path), str(error)))
+        return _grade(submission, course, unsafe, quick)
 
 
 def grade_submission(item: tuple[Path, str, str], root: Path, lessons: Path, source: str, unsafe: bool) -> Graded:

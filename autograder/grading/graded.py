@@ -19,6 +19,8 @@ class Graded:
 
     grade: Grade
     outputs: Outputs = field(default_factory=dict)
+    was_late: bool = False
+    """Whether the clock has stopped something, and not its own computing: it is to be judged once more, alone."""
 
 
 def needs_review(

@@ -41,6 +41,7 @@ class Grader:
         self._unsafe = unsafe
         self.limits = limits
         self._sandbox = sandbox
+        self._was_late = False
         self._private = private
 
     def __enter__(self) -> Grader:
@@ -90,6 +91,7 @@ class Grader:
 
     def _grade(self, submission: Submission, sandbox: Sandbox, started: float, quick: bool) -> Graded:
         exercise = submission.exercise
+        self._was_late = False
         checks, outputs = (self._judge_quickly if quick else self._judge)(submission, sandbox)
         _expect_to_add_up(checks, exercise.points, str(exercise))
         left_out = len(submission.cells()) - len(outputs)
@@ -105,7 +107,7 @@ class Grader:
         names = (submission.name, exercise.assignment, exercise.name)
         most, version = exercise.max_score, version_of(exercise)
         grade = Grade(*names, "graded", None, most, seconds, checks, submission.oddities, version)
-        return Graded(grade, outputs)
+        return Graded(grade, outputs, self._was_late)
 
     def _judge_quickly(self, submission: Submission, sandbox: Sandbox) -> tuple[list[CheckResult], Outputs]:
         """Judge without the demonstrations. What then fails is judged on the whole notebook, and so is all of it
@@ -128,7 +130,9 @@ class Grader:
         files, cells = exercise.checks, submission.cells(quick)
         with load(sandbox, [cell for _, cell in cells], exercise.files, self.limits) as guest:
             checks = make_checks(guest, exercise.lesson.folder, files, only)
-            return checks, dict(zip((index for index, _ in cells), guest.outputs, strict=True))
+            outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
+            self._was_late |= guest.was_late
+            return checks, outputs
 
 
 def _expect_to_add_up(checks: list[CheckResult], points: dict[str, float], exercise: str) -> None:

@@ -82,6 +82,8 @@ class Guest:
     _outputs: list[list[wire.Output]] = field(default_factory=list)
     faults: dict[int, Message] = field(default_factory=dict)
     """Why cells did not come to their ends: those that ended or hung the process."""
+    was_late: bool = False
+    """Whether the clock has stopped something: it may have waited for a busy machine, or for another process."""
     _loaded: bool = False
     _pid: int | None = None
     _channel: socket.socket | None = None
@@ -219,6 +221,7 @@ class Guest:
 
     def _explain_end(self, error: wire.WireError, status: int | None, seconds: float) -> Message:
         if isinstance(error, wire.Late):
+            self.was_late = True
             return self.why_late(say("It"), self.limits.wall(seconds))
         if not isinstance(error, wire.Closed):
             return say("It interfered with the grader's connection.")
@@ -260,6 +263,7 @@ class Fork:
             wire.send(self._channel, message)
             return wire.receive(self._channel, _from_call, self.guest.at_most(wall))
         except wire.Late:
+            self.guest.was_late = True
             raise StudentFault(self.guest.why_ended(who, self.guest.why_late(who, wall))) from None
         except wire.Closed:
             self.guest.sandbox.confirm()

@@ -74,7 +74,7 @@ def private_paths(private: Iterable[str | Path] = ()) -> list[str]:
     homes = {os.path.expanduser("~")}
     with contextlib.suppress(KeyError):  # a user without an entry
         homes.add(pwd.getpwuid(os.getuid()).pw_dir)
-    hidden = {}
+    hidden: dict[str, None] = {}
     for path in [*map(str, private), *homes, str(PACKAGE)]:
         real = os.path.realpath(path)
         if not os.path.lexists(real):

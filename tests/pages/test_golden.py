@@ -22,7 +22,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from autograder.cli import main
 from autograder.course import Exercise, Lesson
 from autograder.grading import batch
-from autograder.grading.graded import needs_review
+from autograder.grading.graded import Graded, needs_review
 from autograder.grading.in_notebook import put_grade
 from autograder.messages import Message, quote, say
 from autograder.pages import class_report, feedback, feedback_page, terminal
@@ -293,7 +293,7 @@ def autograder_grade(monkeypatch):
     """``autograder grade`` on files that are not there: what grading them yields is made up."""
     grades = {Path(found.submission): found for found in (RIGHT, LOST_SGD, MIXED, NOT_MADE, DAMAGED)}
     monkeypatch.setattr(batch, "find_notebooks", list)
-    monkeypatch.setattr(batch, "grade_one", lambda path, **how: grades[path])
+    monkeypatch.setattr(batch, "grade_one", lambda path, **how: Graded(grades[path]))
     monkeypatch.setenv("COLUMNS", "100")
 
     def run(*options: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SAWarning
 
 from autograder.course import Course
 from autograder.grading import reading, store
-from autograder.grading.batch import grade_submission, kept_environment, run_all
+from autograder.grading.batch import grade_all, grade_submission, kept_environment
 from autograder.grading.store import Store
 from autograder.hosts.nbgrader import gradebook
 from autograder.hosts.nbgrader.copying import trouble_with
@@ -105,7 +105,7 @@ class Class:
             unsafe=self._unsafe,
         )
         items = [(s.path.absolute(), self._assignment, s.exercise) for s in todo]
-        for place, graded in run_all(work, items, workers, dask):
+        for place, graded in grade_all(work, items, workers, dask):
             self._store.put(self._keys[todo[place]], graded)
             yield todo[place], graded.grade
 
