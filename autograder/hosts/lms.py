@@ -4,7 +4,7 @@ A score that is not final is never a number there. Canvas takes an empty cell fo
 
 A spreadsheet takes a text for a formula where it begins with = + - or @, or has one of these after a separator. So
 names get an apostrophe in front of it: neither system reads them. By identifiers a student is found, and many begin
-with + or - or @; they stay as they are, but for those that could call a function or a program: no system knows these.
+with + or - or @; they stay as they are, but for those that could call a function or a program, which nobody has.
 """
 
 from __future__ import annotations

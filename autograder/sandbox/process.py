@@ -47,6 +47,7 @@ class Sandbox:
         self.backend = backend or confinement.choose()
         self._shown = shown.stamp()
         self._scratch = tempfile.mkdtemp(prefix="autograder-")
+        self._sweeper = _sweeper(self._scratch)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
         self._due: deque[int | socket.socket] = deque()
         self._is_warm = False
@@ -92,6 +93,7 @@ class Sandbox:
             self._process.wait()
         self._log.close()
         remove(self._scratch)
+        self._sweeper.communicate()
 
     def warm_up(self) -> None:
         """Wait until submissions can be loaded. Raises SandboxError when the sandbox does not come up."""
@@ -210,6 +212,30 @@ class Sandbox:
             return ""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-4000:]
+
+
+_SWEEP = """
+read -r _
+for _ in 1 2 3 4 5; do
+    rm -rf -- "$1" "$1"-* && exit
+    sleep 1
+done
+"""
+
+
+def _sweeper(folder: str) -> subprocess.Popen:
+    """A process that removes a folder once this one is gone, even if by a signal: then its standard input ends.
+
+    What moved out of the folder is beside it (see ``remove``). Students' processes may still write for a moment.
+    """
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _SWEEP, "sh", folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
 
 
 def remove(folder: str) -> None:

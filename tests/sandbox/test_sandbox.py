@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -401,3 +402,35 @@ def test_without_a_sandbox_nothing_runs(monkeypatch):
 def test_a_backend_can_be_asked_for(monkeypatch):
     monkeypatch.setenv("AUTOGRADER_SANDBOX", "sandlock")
     assert confinement.choose() is confinement.SANDLOCK
+
+
+_STARTS_AND_WAITS = """
+import sys, time
+from autograder.sandbox.process import Sandbox
+sandbox = Sandbox()
+if sys.argv[1] == "warm":
+    sandbox.warm_up()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("warm", ["warm", "cold"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_a_signal_leaves_no_files_behind(tmp_path, number, warm):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STARTS_AND_WAITS, warm],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        assert list(tmp_path.iterdir())
+        process.send_signal(number)
+    for _ in range(300):
+        if not list(tmp_path.iterdir()):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"left behind: {list(tmp_path.iterdir())}")
