@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 MAX_DEPTH = 10
 """Folders in each other, below the one that is looked at."""
 
-MAX_ENTRIES = 5_000
+MAX_ENTRIES = 2_000
 """Files and folders that are looked at in one folder and all below it."""
 
 

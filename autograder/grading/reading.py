@@ -20,8 +20,11 @@ MAX_CODE_BYTES = 8 * 2**20
 MAX_CELLS = 1_000
 """A notebook of this course has some 20. To run thousands takes minutes, even where each does nothing."""
 
-MAX_PARTS = 100_000
-"""Lists and dicts in a notebook without its outputs. nbformat takes seconds and much memory for a million of them."""
+MAX_PARTS = 20_000
+"""Lists and dicts in a notebook without its outputs. nbformat takes seconds for a hundred thousand of them."""
+
+MAX_BRACKETS = 1_000_000
+"""Outputs included. To read some millions of lists takes longer than any notebook is worth, and much memory."""
 
 
 class UnreadableNotebook(Exception):
@@ -55,6 +58,10 @@ def read(path: Path) -> NotebookNode:
             f"{path.name} holds two versions, with the conflict marks of a version control system (<<<<<<<). "
             "Keep one of them, open it in Jupyter, and submit again."
         )
+    if (size := text.count(b"[") + text.count(b"{")) > MAX_BRACKETS:
+        raise UnreadableNotebook(
+            f"{path.name} has {size:,} opening brackets, too many for a notebook. Clear its outputs, and submit again."
+        )
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -68,8 +75,7 @@ def read(path: Path) -> NotebookNode:
             minor if type(minor) is int and minor >= 5 else 5
         )  # the first in which cells have ids
         _drop_ballast(content)
-    count = len(content["cells"]) if isinstance(content.get("cells"), list) else 0
-    if count > MAX_CELLS:
+    if (count := _count_cells(content)) > MAX_CELLS:
         raise UnreadableNotebook(
             f"{path.name} has {count:,} cells, too many for a notebook: more than {MAX_CELLS:,}. "
             "Delete those that it does not need, and submit again."
@@ -125,6 +131,14 @@ def _drop_ballast(content: dict[str, Any]) -> None:
             labels = labels if isinstance(labels, dict) else {}
             flat = {name: value for name, value in labels.items() if not isinstance(value, (dict, list))}
             cell["metadata"] = {"nbgrader": flat} if flat else {}
+
+
+def _count_cells(content: dict[str, Any]) -> int:
+    """How many cells there are; before format 4 they lie in worksheets."""
+    sheets = content.get("worksheets")
+    holders = [content, *(sheets if isinstance(sheets, list) else [])]
+    found = [holder.get("cells") for holder in holders if isinstance(holder, dict)]
+    return sum(len(cells) for cells in found if isinstance(cells, list))
 
 
 def _count_parts(content: object) -> int:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def index_of(notebook, name):
         (b'{"nbformat": 4, "metadata": {}, "cells": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}", "damaged notebook"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"{}," * 200_000 + b"{}]}", "too many for a notebook"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]}', "damaged notebook"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"0," * 1_000 + b"0]}", "has 1,001 cells, too many"),
+        (b'{"nbformat": 3, "worksheets": [{"cells": [' + b"0," * 999 + b'0]}, {"cells": [0]}]}', "has 1,001 cells"),
+        (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 30_000 + b"0]}", "20,001 parts, too many"),
+        (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 1_000_000 + b"0]}", "opening brackets, too many"),
     ],
 )
 def test_what_is_no_notebook_says_why_and_what_to_do(tmp_path, content, message):
@@ -71,6 +76,21 @@ def test_a_wrong_path_is_nobodys_notebook(tmp_path, monkeypatch):
         with pytest.raises(UnreadableNotebook, match=message) as raised:
             reading.read(Path(name))
         assert "submit again" in str(raised.value)
+
+
+def test_at_the_bound_a_notebook_is_read(tmp_path):
+    cells = [nbformat.v4.new_code_cell("1") for _ in range(reading.MAX_CELLS)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "x.ipynb")
+    assert len(reading.read(tmp_path / "x.ipynb").cells) == reading.MAX_CELLS
+
+
+def test_what_is_no_file_is_never_opened(tmp_path):
+    """To open a named pipe waits for its other end, perhaps for ever; it also has no Grade of another file."""
+    path = tmp_path / "pipe.ipynb"
+    os.mkfifo(path)
+    with pytest.raises(UnreadableNotebook, match="is no file but a named pipe"):
+        reading.read(path)
+    assert reading.identity(path) == b"Refused"
 
 
 def test_the_reason_commands_no_terminal(tmp_path):

@@ -30,6 +30,7 @@ from autograder.hosts.nbgrader.whole_class import Class
 from autograder.results import CheckResult, Grade
 from tests.class_folder import generate
 from tests.conftest import ROOT, set_cell
+from tests.heaps import crowd, nest, remove_nest
 
 NOTEBOOK = "1-build-optimizers"
 
@@ -155,6 +156,41 @@ def test_a_link_and_a_file_without_end_have_no_grade_of_another(root, exercise):
         grades = {submission.student: grade for submission, grade in found.grade(found.todo(), workers=1)}
     assert {student: grade.status for student, grade in grades.items()} == {"bob": "needs_review", "cy": "needs_review"}
     assert "is a link" in grades["bob"].reason
+
+
+def test_one_students_heap_or_pipe_stops_only_that_student(root, exercise, tmp_path):
+    """Each had a score before; it goes where nothing can be graded, and nobody's folder is called empty."""
+    students = ("ada", "crowd", "deep", "link", "pipe", "stamp")
+    path = {student: hand_in(root, student, short(exercise)) for student in students}
+    run = functools.partial(CliRunner().invoke, main, ["autograde", "optimizers", "--course", str(root), "--yes"])
+    assert run().exit_code == 0
+    before = scores(root)
+    crowd(path["crowd"].parent)
+    nest(path["deep"].parent)
+    path["link"].parent.parent.rename(tmp_path / "elsewhere")
+    path["link"].parent.parent.symlink_to(tmp_path / "elsewhere")
+    path["pipe"].unlink()
+    os.mkfifo(path["pipe"])
+    os.mkfifo(path["stamp"].parent / "timestamp.txt")
+    done = run()
+    remove_nest(path["deep"].parent)
+    assert done.exit_code == 1
+    for text in (
+        f"pipe/{NOTEBOOK}: {NOTEBOOK}.ipynb is no file but a named pipe",
+        f"stamp could not be written: {path['stamp'].parent / 'timestamp.txt'} is no file but a named pipe",
+        f"link could not be written: {path['link'].parent} is a link to another folder",
+        "crowd/2-decay-groups was not graded:",
+        "holds folders in each other, more than 10 deep",
+    ):
+        assert text in done.output, done.output
+    after = scores(root)
+    for student in students:
+        mine = {place: score for place, score in after.items() if place[:2] == (student, NOTEBOOK)}
+        if student in ("ada", "crowd", "deep"):
+            assert mine.items() <= before.items()
+        else:
+            assert {score[0] for place, score in mine.items() if place[2] in exercise.points} == {None}
+    assert {s.student for s in read_class(Course(root), "optimizers").students} == set(students)
 
 
 def test_a_mended_grader_regrades_only_its_exercise_and_lists_what_changes(root, exercise, course, tmp_path):

@@ -1,0 +1,98 @@
+"""One walk over what students hand in: bounded, and it follows no link."""
+
+import os
+
+import pytest
+
+from autograder.course import Course
+from autograder.grading import batch, files
+from autograder.grading.finding import find_submission
+from autograder.grading.reading import UnreadableNotebook
+from autograder.hosts import gradescope_harness
+from autograder.hosts.nbgrader.handed_in import misplaced
+from tests.conftest import ROOT
+from tests.heaps import crowd, nest, notebooks, remove_nest, ring
+
+NAME = "1-build-optimizers"
+
+
+HEAPS = {
+    nest: "holds folders in each other, more than 10 deep",
+    crowd: "holds more than 2,000 files and folders",
+    notebooks: "holds 51 notebooks, more than 50",
+    ring: None,
+}
+
+
+@pytest.fixture(params=HEAPS, ids=lambda heap: heap.__name__)
+def heap(request, tmp_path):
+    """A class's folder, in which bob has handed in a heap and ada a notebook; and what is said of bob's."""
+    for student in ("ada", "bob"):
+        (tmp_path / "submitted" / student / "optimizers").mkdir(parents=True)
+        (tmp_path / "submitted" / student / "optimizers" / "draft.txt").touch()
+    (tmp_path / "submitted" / "ada" / "optimizers" / f"{NAME}.ipynb").write_text("{}")
+    request.param(tmp_path / "submitted" / "bob" / "optimizers")
+    yield tmp_path / "submitted", HEAPS[request.param]
+    if request.param is nest:
+        remove_nest(tmp_path / "submitted" / "bob" / "optimizers")
+
+
+def test_autograder_grade_names_the_folder_and_goes_on(heap, course):
+    submitted, problem = heap
+    found = batch.find_notebooks([submitted])
+    assert submitted / "ada" / "optimizers" / f"{NAME}.ipynb" in found
+    assert (submitted / "bob" in found) is (problem is not None)
+    if problem is not None:
+        with pytest.raises(UnreadableNotebook, match=problem):
+            find_submission(submitted / "bob", course)
+
+
+def test_autograde_and_the_report_never_call_it_not_handed_in(heap):
+    submitted, problem = heap
+    assignment = Course(ROOT).assignments["optimizers"]
+    told = {stray.exercise: str(stray) for stray in misplaced(submitted, assignment) if stray.student == "bob"}
+    assert set(told) == (set(assignment.exercises) if problem is not None else set())
+    assert all(problem in text for text in told.values())
+
+
+def test_gradescope_gives_no_score(heap, course):
+    submitted, problem = heap
+    exercises = course.assignments["optimizers"].exercises.values()
+    found = gradescope_harness.find_submission(submitted / "bob", list(exercises))
+    assert any(problem in text for text in found.problems) is True if problem else found.problems
+
+
+@pytest.mark.parametrize("place", ["bob", "bob/optimizers"])
+def test_a_link_in_place_of_a_folder_is_named(tmp_path, place):
+    (tmp_path / "elsewhere" / "optimizers").mkdir(parents=True)
+    link = tmp_path / "submitted" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    told = [str(stray) for stray in misplaced(tmp_path / "submitted", Course(ROOT).assignments["optimizers"])]
+    assert told and all("is a link to another folder" in text for text in told)
+
+
+def test_a_wanted_file_is_found_however_full_the_folder_is(tmp_path):
+    crowd(tmp_path)
+    (tmp_path / f"{NAME}.ipynb").write_text("{}")
+    found = files.walk(tmp_path, [f"{NAME}.ipynb"])
+    assert tmp_path.joinpath(f"{NAME}.ipynb").relative_to(tmp_path) in found.files
+    assert found.problem is not None
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 11)
+    monkeypatch.setattr(
+        files.os, "fstat", lambda handle, real=os.fstat: os.stat_result((*real(handle)[:6], 5, 0, 0, 0))
+    )
+    with pytest.raises(files.TooLarge):
+        files.read(path, 10)
+
+
+def test_a_file_that_becomes_a_link_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "x").symlink_to("secret")
+    monkeypatch.setattr(files.os, "stat", lambda *args, real=os.stat, **kwargs: real(tmp_path / "secret"))
+    with pytest.raises(OSError, match="symbolic links"):
+        files.read(tmp_path / "x", 10)
