@@ -241,6 +241,20 @@ def test_nothing_of_a_student_is_markup(exercise):
     assert {image["src"] for image in parsed.all("img")} >= {f"data:image/png;base64,{PNG}"}
 
 
+@pytest.mark.parametrize("char", ["\u202e", "\u2066", "\u200b", "\u2060", "\ufeff", "\U000e0041", "\u3164", "\u2028"])
+def test_no_place_of_a_page_shows_what_nobody_sees_or_what_turns_a_line(exercise, char):
+    text = f"a{char}b e" + "\u0301" * 500
+    notebook = autograded(exercise, made_up_grade(exercise, "build_sgd", message=text))
+    outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text=text),
+        nbformat.v4.new_output("error", ename=text, evalue=text, traceback=[text]),
+    ]
+    notebook.cells += [nbformat.v4.new_markdown_cell(f"# {text}\n\n`{text}`")]
+    notebook.cells += [nbformat.v4.new_code_cell(f"# {text}\n'{text}'", outputs=outputs)]
+    page = page_of(notebook, exercise)
+    assert char not in page and "\u0301" * 5 not in page and page.count("a\N{REPLACEMENT CHARACTER}b") >= 7
+
+
 def test_the_page_asks_for_nothing_from_elsewhere(exercise):
     parsed = Page(page_of(spiteful(exercise), exercise))
     assert all(image["src"].startswith("data:image/") and image["alt"] for image in parsed.all("img"))
