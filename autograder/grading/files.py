@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 MAX_DEPTH = 10
 """Folders in each other, below the one that is looked at."""
@@ -50,9 +50,9 @@ def read(path: Path, most: int) -> bytes:
 @contextlib.contextmanager
 def opened(path: str | Path, within: int | None = None) -> Iterator[BinaryIO]:
     """A regular file, opened for reading; a relative path is one in the open folder ``within``. Raises as ``read``."""
-    inside: Any = {"dir_fd": within}
-    _must_be_regular(os.stat(path, follow_symlinks=False, **inside))  # to open a device can do something already
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, **inside)
+    _must_be_regular(os.stat(path, follow_symlinks=False, dir_fd=within))  # to open a device can do something already
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    handle = os.open(path, flags, dir_fd=within)
     with open(handle, "rb") as file:
         _must_be_regular(os.fstat(handle))  # it may be another one by now
         yield file

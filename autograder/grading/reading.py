@@ -17,13 +17,13 @@ MAX_BYTES = 20 * 2**20
 MAX_CODE_BYTES = 8 * 2**20
 """Without outputs. What is sent to a Guest must fit into one message."""
 
-MAX_CELLS = 1_000
+MAX_CELLS = 2_500
 """A notebook of this course has some 20. To run thousands takes minutes, even where each does nothing."""
 
 MAX_PARTS = 20_000
 """Lists and dicts in a notebook without its outputs. nbformat takes seconds for a hundred thousand of them."""
 
-MAX_BRACKETS = 1_000_000
+MAX_BRACKETS = 5_000_000
 """Outputs included. To read some millions of lists takes longer than any notebook is worth, and much memory."""
 
 

@@ -73,7 +73,7 @@ def made(tmp_path_factory):
 def room(made, tmp_path, monkeypatch):
     """A course in which two students have handed in through the exchange, and a file that none of them may read."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plugin, "process_grader", lambda unsafe: FakeGrader())
+    monkeypatch.setattr(plugin, "process_grader", lambda unsafe, private: FakeGrader())
     course = made.at(tmp_path)
     course.secret = tmp_path / "private" / "secret.txt"
     course.secret.parent.mkdir()

@@ -30,6 +30,8 @@ NO_TIME = datetime.datetime.min
 class Collect(ExchangeCollect):
     """Collects submissions; a notebook that is no regular file arrives empty, so that it needs review."""
 
+    src_records: list[dict[str, Any]]
+
     def _path_to_record(self, path: str) -> dict[str, Any]:
         try:
             return super()._path_to_record(path)
@@ -68,6 +70,7 @@ class Collect(ExchangeCollect):
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         """Copy a submission."""
         target, coursedir = Path(dest), self.coursedir
+        mode = os.stat(src, follow_symlinks=False).st_mode & 0o777 | 0o700
         released = Path(coursedir.format_path(coursedir.source_directory, ".", coursedir.assignment_id))
         names = [path.name for path in released.glob("*.ipynb")]
         try:
@@ -78,6 +81,7 @@ class Collect(ExchangeCollect):
         for name in left_out:
             if Path(name).suffix == ".ipynb" and Path(name).parent == Path():
                 (target / name).touch()
+        target.chmod(mode)  # as nbgrader's own
         if self.coursedir.groupshared:
             for folder, _, names in os.walk(dest):
                 for path, mode in ((folder, 0o2770), *((os.path.join(folder, name), 0o660) for name in names)):
