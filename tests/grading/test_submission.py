@@ -50,10 +50,10 @@ def index_of(notebook, name):
         (b'{"nbformat": 4, "metadata": {}, "cells": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}", "damaged notebook"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"{}," * 200_000 + b"{}]}", "too many for a notebook"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]}', "damaged notebook"),
-        (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"0," * 1_000 + b"0]}", "has 1,001 cells, too many"),
-        (b'{"nbformat": 3, "worksheets": [{"cells": [' + b"0," * 999 + b'0]}, {"cells": [0]}]}', "has 1,001 cells"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"0," * 2_500 + b"0]}", "has 2,501 cells, too many"),
+        (b'{"nbformat": 3, "worksheets": [{"cells": [' + b"0," * 2_499 + b'0]}, {"cells": [0]}]}', "has 2,501 cells"),
         (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 30_000 + b"0]}", "20,001 parts, too many"),
-        (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 1_000_000 + b"0]}", "opening brackets, too many"),
+        (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 5_000_001 + b"0]}", "opening brackets, too many"),
     ],
 )
 def test_what_is_no_notebook_says_why_and_what_to_do(tmp_path, content, message):
