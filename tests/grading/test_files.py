@@ -32,9 +32,7 @@ def heap(request, tmp_path):
         (tmp_path / "submitted" / student / "optimizers" / "draft.txt").touch()
     (tmp_path / "submitted" / "ada" / "optimizers" / f"{NAME}.ipynb").write_text("{}")
     request.param(tmp_path / "submitted" / "bob" / "optimizers")
-    yield tmp_path / "submitted", HEAPS[request.param]
-    if request.param is nest:
-        remove_nest(tmp_path / "submitted" / "bob" / "optimizers")
+    return tmp_path / "submitted", HEAPS[request.param]
 
 
 def test_autograder_grade_names_the_folder_and_goes_on(heap, course):
@@ -53,6 +51,19 @@ def test_autograde_and_the_report_never_call_it_not_handed_in(heap):
     told = {stray.exercise: str(stray) for stray in misplaced(submitted, assignment) if stray.student == "bob"}
     assert set(told) == (set(assignment.exercises) if problem is not None else set())
     assert all(problem in text for text in told.values())
+
+
+def test_folders_deeper_than_python_calls_itself_are_named(tmp_path):
+    inside = tmp_path / "submitted" / "bob" / "optimizers"
+    inside.mkdir(parents=True)
+    try:
+        nest(inside, 1_200)
+        assert batch.find_notebooks([tmp_path / "submitted"]) == [tmp_path / "submitted" / "bob"]
+        assert len(misplaced(tmp_path / "submitted", Course(ROOT).assignments["optimizers"])) == 4
+        left_out = files.copy(inside, tmp_path / "copied", max_file_bytes=100, max_bytes=100)
+        assert left_out == {".": HEAPS[nest]}
+    finally:
+        remove_nest(inside)
 
 
 def test_gradescope_gives_no_score(heap, course):

@@ -30,7 +30,7 @@ from autograder.hosts.nbgrader.whole_class import Class
 from autograder.results import CheckResult, Grade
 from tests.class_folder import generate
 from tests.conftest import ROOT, set_cell
-from tests.heaps import crowd, nest, remove_nest
+from tests.heaps import crowd, nest
 
 NOTEBOOK = "1-build-optimizers"
 
@@ -173,7 +173,6 @@ def test_one_students_heap_or_pipe_stops_only_that_student(root, exercise, tmp_p
     os.mkfifo(path["pipe"])
     os.mkfifo(path["stamp"].parent / "timestamp.txt")
     done = run()
-    remove_nest(path["deep"].parent)
     assert done.exit_code == 1
     for text in (
         f"pipe/{NOTEBOOK}: {NOTEBOOK}.ipynb is no file but a named pipe",

@@ -2,7 +2,8 @@
 
 Cells run in a Guest, and scores come from the Grade. A notebook without a lesson here is never run, unless the
 configuration leaves its assignment to nbgrader: then nbgrader's own classes do their work. Nothing of nbgrader is
-changed; these are the classes of its configuration strings:
+changed but the class of the one converter that makes the exporter (see ``copying``); these are the classes of its
+configuration strings:
 
     c.Autograde.exporter_class          SubmissionExporter   clears up before a run; reads and repairs submissions
     c.Autograde.sanitize_preprocessors  ForgetScores         first: an old score does not survive a failed regrade
