@@ -75,7 +75,7 @@ def test_what_autograde_puts_into_a_notebook_is_bounded(name, exercise, monkeypa
         def grade(self, submission):
             return Graded(grade, dict.fromkeys(places, outputs))
 
-    monkeypatch.setattr(plugin, "process_grader", lambda unsafe: FakeGrader())
+    monkeypatch.setattr(plugin, "process_grader", lambda unsafe, private: FakeGrader())
     monkeypatch.setattr(plugin, "who_grades_this", lambda *_: exercise)
     resources = {"nbgrader": {"student": "ada"}}
     notebook, _ = plugin.ExecuteInSandbox().preprocess(submission.notebook, resources)
