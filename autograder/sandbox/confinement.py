@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.sandbox import root
-from autograder.sandbox.shown import DEVICES, PACKAGE, ROOTS, copy_ours, private_paths, readable_paths
+from autograder.sandbox.shown import DEVICES, PACKAGE, ROOTS, copy_ours, lies_under, private_paths, readable_paths
 
 _KEEP_MEMORY = f"glibc.malloc.mmap_threshold={32 * 2**20}:glibc.malloc.trim_threshold={256 * 2**20}"
 """Lets a process reuse memory that it has freed. By default it gives each tensor above 128 KiB back to the kernel, and
@@ -123,8 +123,9 @@ def start_zygote(backend: Backend, scratch: str, private: Sequence[str], **optio
     ``scratch`` is an empty directory. The sandbox's code is copied there, and a backend that can't give a Guest a
     file system of its own lets it write there. Raises NoSandboxError when something ``private`` would be seen.
     """
-    readable = [*readable_paths(), os.path.join(scratch, "code")]
-    becomes_nobody = backend is SANDLOCK and root.can_be_left(readable_paths())
+    shown = readable_paths()
+    readable = [*shown, os.path.join(scratch, "code")]
+    becomes_nobody = backend is SANDLOCK and root.can_be_left(shown)
     arguments = f"{backend.name!r}, {scratch!r}, {readable!r}, {becomes_nobody!r}"
     first = "import gc; gc.disable()  # a sixth of the imports' time\nfrom autograder.sandbox.guest.zygote import main"
     return start(backend, scratch, f"{first}; main({arguments})", private, **options)
@@ -219,12 +220,8 @@ def _bubblewrap(sources: Path, code: str, hidden: Sequence[str], namespace: int 
 def _folders_above(paths: Iterable[str]) -> list[str]:
     """The folders that bubblewrap has to make; those above a device would else be its own alone."""
     above = {str(folder) for path in paths for folder in Path(path).parents}
-    made = above - {"/", "/tmp", *ROOTS} - {str(folder) for folder in above if _is_inside(folder, paths)}
-    return sorted(made)
-
-
-def _is_inside(folder: str, paths: Iterable[str]) -> bool:
-    return any(folder == path or folder.startswith(f"{path}/") for path in paths)
+    made = above - {"/", "/tmp", *ROOTS}
+    return sorted(folder for folder in made if not any(lies_under(folder, path) for path in paths))
 
 
 def _sandlock(sources: Path, scratch: str, code: str, hidden: Sequence[str]) -> list[str]:

@@ -62,7 +62,7 @@ def readable_paths() -> list[str]:
     parts = [os.path.join(prefix, part) for prefix in ["/usr", "/usr/local", *sorted(pythons)] for part in _PARTS]
     packages = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     found = [path for path in dict.fromkeys([*ROOTS, *_ETC, *DEVICES, *parts, *packages]) if os.path.exists(path)]
-    return [path for path in found if not any(_lies_under(path, other) for other in found if other != path)]
+    return [path for path in found if not any(lies_under(path, other) for other in found if other != path)]
 
 
 def private_paths(private: Iterable[str | Path] = ()) -> list[str]:
@@ -75,16 +75,17 @@ def private_paths(private: Iterable[str | Path] = ()) -> list[str]:
     with contextlib.suppress(KeyError):  # a user without an entry
         homes.add(pwd.getpwuid(os.getuid()).pw_dir)
     hidden: dict[str, None] = {}
+    places = {shown: os.path.realpath(shown) for shown in readable_paths()}
     for path in [*map(str, private), *homes, str(PACKAGE)]:
         real = os.path.realpath(path)
         if not os.path.lexists(real):
             continue
-        for shown in readable_paths():
-            seen = os.path.realpath(shown)
-            if real != seen and _lies_under(real, seen):
+        for shown, seen in places.items():
+            if real != seen and lies_under(real, seen):
                 hidden[os.path.join(shown, os.path.relpath(real, seen))] = None
     return list(hidden)
 
 
-def _lies_under(path: str, folder: str) -> bool:
+def lies_under(path: str, folder: str) -> bool:
+    """Whether an absolute path is the folder, or lies somewhere in it."""
     return os.path.commonpath([path, folder]) == folder

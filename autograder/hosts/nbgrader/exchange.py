@@ -42,7 +42,7 @@ class Collect(ExchangeCollect):
     def copy_files(self) -> None:
         """Collect one student's submission after the other. Raises ExchangeError at the end for those that failed."""
         failed = []
-        records: list[dict[str, Any]] = getattr(self, "src_records")  # noqa: B009  it has no type
+        records = self.src_records
         for record in records:
             self.src_records = [record]
             student = record["username"]
