@@ -21,9 +21,11 @@ from autograder.grading.reading import UnreadableNotebook
 from autograder.grading.submission import Submission
 from autograder.sandbox import confinement
 from autograder.sandbox.process import Sandbox
+from autograder.sandbox.shown import private_paths
 
 if TYPE_CHECKING:
     from autograder.grading.grader import Grader
+    from autograder.sandbox.confinement import Backend
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -205,17 +207,22 @@ _one_at_a_time = threading.Lock()
 
 @functools.cache
 def process_grader(unsafe: bool, private: tuple[str, ...] = ()) -> Grader:
-    """The one grader of this process, whose sandbox stays warm until the process ends.
+    """The grader of this process, whose sandbox stays warm until the process ends.
 
-    Nothing in a ``private`` folder is seen from inside.
+    Nothing in a ``private`` folder is seen from inside. Courses for which the same must be hidden share a sandbox.
     """
-    sandbox = Sandbox(confinement.choose(unsafe), private)  # it warms up while torch and pytest are imported here
+    return _grader_on(confinement.choose(unsafe), unsafe, tuple(private_paths(private)))
+
+
+@functools.cache
+def _grader_on(backend: Backend, unsafe: bool, hidden: tuple[str, ...]) -> Grader:
+    sandbox = Sandbox(backend, hidden)  # it warms up while torch and pytest are imported here
     try:
         import torch._dynamo  # noqa: F401  else the first optimizer imports it
 
         from autograder.grading.grader import Grader
 
-        grader = Grader(unsafe, sandbox=sandbox, private=private)
+        grader = Grader(unsafe, sandbox=sandbox, private=hidden)
     except BaseException:
         sandbox.close()
         raise

@@ -1,5 +1,9 @@
 """What the clock has stopped is judged once more, at the end and alone."""
 
+import sysconfig
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from autograder.authoring import specimens
@@ -41,3 +45,20 @@ def test_a_stop_by_the_clock_is_told_from_its_own_computing(grader, exercise, co
     notebook = specimens.without_examples(specimens.answer(exercise, {"build_sgd": code}))
     found = grader.grade(Submission.of(notebook, exercise, "student"))
     assert (found.grade.status, found.was_late) == ("graded", late)
+
+
+def test_courses_share_a_sandbox_unless_one_has_something_to_hide(grader, tmp_path, monkeypatch):
+    courses = [tmp_path / "spring", tmp_path / "autumn"]
+    for course in courses:
+        course.mkdir()
+        assert batch.process_grader(False, (str(course),)) is grader
+    hidden = []
+
+    def start(backend, private):
+        hidden.extend(private)
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(batch, "Sandbox", start)
+    among_what_is_shown = Path(sysconfig.get_path("purelib"), "torch")
+    assert batch.process_grader(False, (str(among_what_is_shown),)) is not grader
+    assert str(among_what_is_shown) in hidden
