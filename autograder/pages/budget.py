@@ -3,6 +3,9 @@
 What lays out Markdown and colours code takes up to about the square of a text's length, and can't be stopped once it
 has begun. So what a page may cost is bounded before it starts, by lengths alone: the same notebook makes the same page
 on every machine. Beyond the bounds a text is shown as it was typed, then cut, then left out, and the page says so.
+
+The class report shows no notebook and needs no budget: what a student adds to it is a few lines of ours, and at most
+``MAX_EXAMPLE`` characters of a message.
 """
 
 from __future__ import annotations

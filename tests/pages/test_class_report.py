@@ -21,6 +21,7 @@ from autograder.hosts.nbgrader.read_class import read_class
 from autograder.messages import Message, kind_of, quote, say
 from autograder.pages import class_report
 from autograder.pages.class_report import distribution, misconceptions
+from autograder.results import ODDITIES, Oddity
 from tests.conftest import ROOT
 from tests.made_up_class import ASSIGNMENT, MadeUpClass
 from tests.parsed_page import Page
@@ -224,6 +225,22 @@ def test_two_hundred_students_with_one_name_are_told_apart(made_up):
     assert len({row[3] for row in canvas}) == 200 and {row[0] for row in canvas} == {"Kim, Minjun"}
     assert {row[3]: row[5] for row in canvas if row[5]} == {"kim0": "12", "kim1": "9", "kim2": "9"}
     assert len(list(csv.reader(io.StringIO(lms.moodle(results))))) == 201
+
+
+@pytest.mark.slow
+def test_what_one_student_adds_to_the_page_is_bounded(made_up):
+    """So the page needs no budget of its own: it grows with the class, whatever students write."""
+    oddities = [Oddity(kind, "test_build_sgd", "raw") for kind in ODDITIES] * 2
+    sizes = {}
+    for number in range(6):
+        functions = dict.fromkeys(("build_sgd", "build_adam", "build_adamw", "decay_pull"), f"{'<&' * 200_000}{number}")
+        curves = [(name, [float(number)] * len(losses)) for name, losses in REFERENCE.items()]
+        grade = made_up.grade(FIRST, functions)
+        checks = [replace(check, curves=curves, reference=list(REFERENCE.items())) for check in grade.checks]
+        made_up.add(f"s{number}", replace(grade, checks=checks, oddities=oddities))
+        if number in (0, 5):
+            sizes[number] = len(class_report.render(read(made_up)))
+    assert sizes[0] < 250_000 and sizes[5] - sizes[0] < 5 * 16_000, sizes
 
 
 IDS = [
