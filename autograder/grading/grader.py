@@ -6,7 +6,7 @@ Student code never runs in this process.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -110,26 +110,25 @@ class Grader:
         return Graded(grade, outputs, self._was_late)
 
     def _judge_quickly(self, submission: Submission, sandbox: Sandbox) -> tuple[list[CheckResult], Outputs]:
-        """Judge without the demonstrations. What then fails is judged on the whole notebook, and so is all of it
-        where a cell fails: it may need what a demonstration defines."""
+        """Judge without the demonstrations; all of it with them where a check or a cell fails.
+
+        It may need what a demonstration defines. And what a function keeps from call to call depends on all of them,
+        so a check that passes here may fail there.
+        """
         checks, outputs = self._judge(submission, sandbox, quick=True)
-        if any(isinstance(output, wire.Error) for shown in outputs.values() for output in shown):
-            return self._judge(submission, sandbox)
-        failed = {check.name for check in checks if check.status != "passed"}
-        if not failed or len(outputs) == len(submission.cells()):
-            return checks, outputs
-        again, outputs = self._judge(submission, sandbox, only=failed)
-        judged = {check.name: check for check in again}
-        return [judged.get(check.name, check) for check in checks], outputs
+        went_well = all(check.status == "passed" for check in checks) and not any(
+            isinstance(output, wire.Error) for shown in outputs.values() for output in shown
+        )
+        return (checks, outputs) if went_well else self._judge(submission, sandbox)
 
     def _judge(
-        self, submission: Submission, sandbox: Sandbox, quick: bool = False, only: Collection[str] | None = None
+        self, submission: Submission, sandbox: Sandbox, quick: bool = False
     ) -> tuple[list[CheckResult], Outputs]:
-        """Load the submission and make its checks, all or ``only`` some; what its cells displayed."""
+        """Load the submission and make its checks; what its cells displayed."""
         exercise = submission.exercise
         files, cells = exercise.checks, submission.cells(quick)
         with load(sandbox, [cell for _, cell in cells], exercise.files, self.limits) as guest:
-            checks = make_checks(guest, exercise.lesson.folder, files, only)
+            checks = make_checks(guest, exercise.lesson.folder, files)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
             self._was_late |= guest.was_late
             return checks, outputs

@@ -127,6 +127,12 @@ def test_a_wrong_answer_fails_the_same_checks(grader, exercise):
     assert set(mistake.caught_by) <= {check.name for check in quick.checks if check.status == "failed"}
 
 
+def test_what_a_function_keeps_from_call_to_call_gives_the_same_verdicts(exercise):
+    """A demonstration is its first call, so that a check is its second: only one of the two is right."""
+    (kept,) = [case for case in quick_runs.every_specimen(exercise.name) if case.title.startswith("One optimizer is")]
+    assert quick_runs.compare(kept)[0] == ""
+
+
 def test_a_quick_grade_has_a_key_of_its_own(exercise):
     assert exercise_key(exercise, False, quick=True) != exercise_key(exercise, False)
 
