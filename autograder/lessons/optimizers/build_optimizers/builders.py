@@ -45,6 +45,21 @@ class Builder:
         """What one call returns, which must be an optimizer."""
         return expect_optimizer(getattr(student, self.function)(params, *values, **settings), self.function)
 
+    def build_for(self, student, layer, *values, **settings):
+        """The optimizer of a layer's parameters, or of copies of them, which is another check's business.
+
+        What was built for something else has settings too, and they are no merit of it.
+        """
+        optimizer = self.build(student, layer.parameters(), *values, **settings)
+        shapes = [tuple(getattr(param, "shape", ())) for param in optimizer.params]
+        missing = [name for name, param in layer.named_parameters() if tuple(param.shape) not in shapes]
+        assert not missing, say(
+            "expected the optimizer to hold every parameter, found missing: {names} after {call}",
+            names=names(missing),
+            call=tell_call(self.function, "params", *values, **settings),
+        )
+        return optimizer
+
 
 @functools.cache
 def make_model(number=0):
@@ -68,8 +83,7 @@ def make_layer():
 
 
 def returns_its_class(student, builder):
-    found = getattr(student, builder.function)(make_layer().parameters())
-    expect_class(found, builder.optimizer_class, builder.function)
+    expect_class(builder.build_for(student, make_layer()), builder.optimizer_class, builder.function)
 
 
 GROUPS = "[{'params': …}, {'params': …}]"
@@ -115,13 +129,13 @@ def changes_no_parameter(student, builder):
 
 
 def has_the_default_settings(student, builder):
-    optimizer = builder.build(student, make_layer().parameters())
+    optimizer = builder.build_for(student, make_layer())
     expect_in_every_group(optimizer, builder.defaults, tell_call(builder.function, "params"))
 
 
 def uses_the_given_settings(student, builder):
     for settings in builder.given:
-        optimizer = builder.build(student, make_layer().parameters(), **settings)
+        optimizer = builder.build_for(student, make_layer(), **settings)
         expect_in_every_group(optimizer, settings, tell_call(builder.function, "params", **settings))
     # With names, and by position; a function that cannot be called so is not blamed for that here.
     settings = builder.given[0]
@@ -132,7 +146,7 @@ def uses_the_given_settings(student, builder):
     first_two = dict(list(settings.items())[:2])
     call = tell_call(builder.function, "params", *first_two.values())
     try:
-        optimizer = builder.build(student, make_layer().parameters(), *first_two.values())
+        optimizer = builder.build_for(student, make_layer(), *first_two.values())
     except StudentRaised as fault:
         raise StudentFault(say("in {call}, {problem}", call=call, problem=message_of(fault))) from fault
     except StudentFault:
@@ -141,7 +155,7 @@ def uses_the_given_settings(student, builder):
 
 
 def leaves_the_rest_at_torch_defaults(student, builder):
-    optimizer = builder.build(student, make_layer().parameters())
+    optimizer = builder.build_for(student, make_layer())
     expect_torch_defaults(optimizer, builder.optimizer_class, *builder.defaults)
 
 

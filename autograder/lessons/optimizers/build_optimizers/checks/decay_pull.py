@@ -1,12 +1,14 @@
 """Hidden checks of decay_pull."""
 
 import functools
+import math
 
 import torch
 
 from autograder.checking.check import check
-from autograder.checking.expect import expect_number
-from autograder.checking.words import tell, tell_call
+from autograder.checking.expect import expect_number, unwrapped
+from autograder.checking.student import once
+from autograder.checking.words import tell, tell_call, tell_kind
 from autograder.messages import say
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
@@ -42,17 +44,52 @@ def expect_pull(student, optimizer_class, lr, weight_decay, weight=None, by_posi
     )
 
 
+def expect_it_measures(student):
+    """The answer depends on what is asked, for one of the classes at least, whatever it is.
+
+    A constant and an argument that is handed back are floats too, and no merit.
+    """
+    usual = {"lr": 0.1, "weight_decay": 0.1}
+
+    def measure():
+        return [
+            [
+                student.decay_pull(optimizer_class, **{**usual, **other})
+                for other in ({}, {"lr": 0.2}, {"weight_decay": 0.4})
+            ]
+            for optimizer_class in (SGD, AdamW)
+        ]
+
+    found = [[unwrapped(answer) for answer in answers] for answers in once(student, expect_it_measures, measure)]
+    depends = any(len(set(answers)) == 3 and all(map(is_finite, answers)) for answers in found)
+    assert depends, say(
+        "expected {function} to depend on lr and weight_decay, found {found} whatever they are",
+        function="decay_pull",
+        found=tell(found[0][0]),
+    )
+
+
+def is_finite(found):
+    return type(found) in (int, float) and math.isfinite(found)
+
+
 PULL_HINT = "Set the gradient to zero, which is not the same as leaving it None. Then take one step, and compare."
 
 
 @check("test_decay_pull", 0.5, "A tensor has a method that gives its one value as a Python number.")
 def test_pull_is_a_float(student):
     """decay_pull returns a Python float."""
+    right = False  # any number is a float: one of these must be the pull, too
     for optimizer_class in (SGD, Adam, AdamW):
-        found = student.decay_pull(optimizer_class, lr=0.1, weight_decay=0.1)
-        assert type(found) is float, say(
-            "expected a float, found {found} (from {optimizer})", found=tell(found), optimizer=optimizer_class.__name__
-        )
+        for weight_decay in (0.1, 0.0):
+            found = student.decay_pull(optimizer_class, lr=0.3, weight_decay=weight_decay)
+            assert type(found) is float, say(
+                "expected a float, found {found} (from {optimizer})",
+                found=tell_kind(found),
+                optimizer=optimizer_class.__name__,
+            )
+            right |= weight_decay != 0 and optimizer_class is not Adam and math.isclose(found, 0.03, rel_tol=1e-3)
+    assert right, say("expected one of the pulls to be right before its type counts, found none")
 
 
 @check("test_decay_pull", 0.5, PULL_HINT)
@@ -78,6 +115,7 @@ def test_pull_of_adamw(student):
 )
 def test_pull_of_adam(student):
     """Adam pulls a weight by about lr, whatever the decay."""
+    expect_it_measures(student)
     expect_pull(student, Adam, 0.1, 0.3)
     expect_pull(student, Adam, 0.1, 0.03)
     expect_pull(student, Adam, 0.02, 0.3)
@@ -100,5 +138,6 @@ def test_pull_of_weights(student):
 @check("test_decay_pull", 0.5, "With a zero gradient and no decay, what is left that could move the weight?")
 def test_pull_without_decay(student):
     """Without decay, nothing pulls."""
+    expect_it_measures(student)
     for optimizer_class in (SGD, AdamW, Adam):
         expect_pull(student, optimizer_class, 0.1, 0.0)
