@@ -104,7 +104,7 @@ def expect_torch_defaults(optimizer: OptimizerDescription, wanted: type[torch.op
 def expect_number(found: object, what: Value) -> float:
     """A number, be it a float, an int or a tensor of one element; ``what`` names it."""
     if isinstance(found, torch.Tensor) and found.numel() == 1 and not found.is_complex() and not found.is_meta:
-        return float(found)
+        return float(found.detach())
     assert type(found) in (int, float), say(
         "expected {what} to be a float, found {found}", what=what, found=tell(found)
     )

@@ -26,6 +26,13 @@ def make_dense() -> nn.Module:
 
 
 @made_once
+def make_sample() -> nn.Module:
+    """A little of each kind, in an order in which no cut and no turn by turn sorts it."""
+    layers = {"first": nn.Linear(3, 4, bias=False), "embed": nn.Embedding(5, 3), "second": nn.Linear(4, 4, bias=False)}
+    return tree(shift=(4,), **layers, norm=nn.LayerNorm(4), third=nn.Linear(4, 4), out=nn.Linear(4, 2))
+
+
+@made_once
 def make_biasless() -> nn.Module:
     """A model in which everything decays."""
     return nn.Sequential(nn.Linear(3, 4, bias=False), nn.Linear(4, 2, bias=False))

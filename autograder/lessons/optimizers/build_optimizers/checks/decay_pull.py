@@ -61,7 +61,7 @@ def expect_it_measures(student):
         ]
 
     found = [[unwrapped(answer) for answer in answers] for answers in once(student, expect_it_measures, measure)]
-    depends = any(len(set(answers)) == 3 and all(map(is_finite, answers)) for answers in found)
+    depends = any(all(map(is_finite, answers)) and len(set(answers)) == 3 for answers in found)
     assert depends, say(
         "expected {function} to depend on lr and weight_decay, found {found} whatever they are",
         function="decay_pull",

@@ -20,6 +20,7 @@ from autograder.lessons.optimizers.decay_groups.zoo import (
     make_norms,
     make_raw,
     make_real,
+    make_sample,
     make_shared,
     make_tied,
     make_vectors,
@@ -54,10 +55,42 @@ def _read_side(side: object, name: str) -> list:
     return [item[1] if isinstance(item, tuple) and len(item) == 2 else item for item in side]
 
 
+def sides_of(student, model: nn.Module) -> tuple[list, list]:
+    """The two sides of a split, by a function that does sort."""
+    expect_it_sorts(student)
+    return read_split(split(student, model))
+
+
+def expect_it_sorts(student) -> None:
+    """Most matrices are on one side, and on the other are the biases, or the other vectors, or the tables.
+
+    It need not be the right side: which one comes first is another check's business. But one side for everything is
+    right for half of the parameters, and no merit. Where a split holds other things, each check tells what is missing.
+    """
+    model = make_sample()
+    sides = [{id(item) for item in side} for side in read_split(split(student, model))]
+    if sides[0] | sides[1] and not (sides[0] | sides[1]) & {id(member.param) for member in members(model)}:
+        return
+    matrices = [id(member.param) for member in members(model) if member.decays]
+    rest = [member for member in members(model) if not member.decays]
+    kinds = [[id(m.param) for m in rest if _kind(m) == kind] for kind in {_kind(m) for m in rest}]
+    for one, other in (sides, sides[::-1]):
+        most = sum(param in one - other for param in matrices) > len(matrices) / 2
+        if most and any(other - one >= set(kind) for kind in kinds):
+            return
+    raise AssertionError(
+        say("expected matrices and biases in different lists, found a split that does not tell one from the other")
+    )
+
+
+def _kind(member: Member) -> str:
+    return "bias" if "bias" in member.last else "vector" if member.param.ndim < 2 else "table"
+
+
 def expect_sides(student, model: nn.Module, which: Callable[[Member], bool]) -> None:
     """The chosen trainable parameters are where the rule puts them. Of the others, nothing is asked."""
     chosen = [member for member in trainable(model) if which(member)]
-    decay, no_decay = ({id(item) for item in side} for side in read_split(split(student, model)))
+    decay, no_decay = ({id(item) for item in side} for side in sides_of(student, model))
     expect_places(chosen, decay, no_decay, "decay", "no_decay")
 
 
@@ -93,6 +126,7 @@ def test_split_returns_lists(student):
                 name=name,
             )
     assert any(found), say("expected the four parameters of two linear layers, found two empty lists")
+    expect_it_sorts(student)
 
 
 @check("test_split_decay_groups", 0.5, "Which parameters do nothing but multiply their input?")
@@ -113,7 +147,7 @@ def test_split_biases(student):
 def test_split_each_once(student):
     """Each trainable parameter is in exactly one of the two lists, once."""
     for model in (*make_real().values(), make_raw()):
-        decay, no_decay = read_split(split(student, model))
+        decay, no_decay = sides_of(student, model)
         expect_each_once(model, [*decay, *no_decay], say("the two lists"))
 
 
@@ -121,7 +155,7 @@ def test_split_each_once(student):
 def test_split_frozen(student):
     """Frozen parameters are in neither list, the others are there, and the model stays as it was."""
     for model in (make_frozen(), make_all_frozen()):
-        decay, no_decay = read_split(split(student, model))
+        decay, no_decay = sides_of(student, model)
         expect_none_frozen(model, [*decay, *no_decay], say("the two lists"))
         expect_each_once(model, [*decay, *no_decay], say("the two lists"))
     model = new_frozen()
@@ -132,7 +166,7 @@ def test_split_frozen(student):
 @check("test_split_decay_groups", 0.5, "Two layers can hold the same object. How do you notice that you have had it?")
 def test_split_shared(student):
     """A parameter that several layers share is there once."""
-    decay, no_decay = read_split(split(student, make_shared()))
+    decay, no_decay = sides_of(student, make_shared())
     expect_each_once(make_shared(), [*decay, *no_decay], say("the two lists"))
 
 
