@@ -12,7 +12,7 @@ from autograder.checking.descriptions import OptimizerDescription
 from autograder.checking.expect import differing, expect_class, expect_optimizer, expect_torch_defaults, same
 from autograder.checking.student import StudentFault, StudentRaised
 from autograder.checking.unchanged import expect_unchanged
-from autograder.checking.words import tell, tell_call
+from autograder.checking.words import names, tell, tell_call
 from autograder.lessons.optimizers.learning_rate_groups.grouping import RATES, expect_membership, expect_unknown
 from autograder.lessons.optimizers.learning_rate_groups.zoo import architecture, freeze, linear, sketch, tied
 from autograder.messages import say
@@ -39,8 +39,18 @@ def built_optimizer(student, model: nn.Module, head_name: str, **given: object) 
 
 
 def small_build(student, **given: object) -> OptimizerDescription:
-    model = sketch(body=linear(), fc=linear())
-    return built_optimizer(student, model, "fc", **given)
+    """The optimizer of a small model's parameters, or of copies of them, which is another check's business.
+
+    What was built for something else has settings too, and they are no merit of it.
+    """
+    model = sketch(body=linear(), fc=nn.Linear(2, 3))
+    optimizer = built_optimizer(student, model, "fc", **given)
+    shapes = [tuple(getattr(param, "shape", ())) for param in optimizer.params]
+    missing = [name for name, param in model.named_parameters() if tuple(param.shape) not in shapes]
+    assert not missing, say(
+        "expected the optimizer to hold every trainable parameter, found missing: {names}", names=names(missing)
+    )
+    return optimizer
 
 
 def expect_two_groups(optimizer: OptimizerDescription) -> list[dict]:
@@ -58,8 +68,7 @@ def expect_two_groups(optimizer: OptimizerDescription) -> list[dict]:
 )
 def test_build_class(student):
     """build_finetune_adamw returns a torch.optim.AdamW."""
-    model = sketch(body=linear(), fc=linear())
-    expect_class(built_optimizer(student, model, "fc"), torch.optim.AdamW, "build_finetune_adamw")
+    expect_class(small_build(student), torch.optim.AdamW, "build_finetune_adamw")
 
 
 @check("test_build_finetune_adamw", 0.5, "Two groups, as finetune_groups makes them, are what the optimizer takes.")

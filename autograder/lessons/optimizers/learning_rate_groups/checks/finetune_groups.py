@@ -68,6 +68,11 @@ def test_groups_form(student):
             "expected 'params' of {place} to hold parameters, found {found}", place=place, found=tell(odd[0])
         )
         expect_key(group, place, "lr")
+    held = [{id(item) for item in expect_params_list(group, place)} for place, group in zip(PLACES, found, strict=True)]
+    sorts = all(held) and held[0] != held[1]  # any list is a list: something must be in each
+    assert sorts, say(
+        "expected the backbone's parameters in one dict and the head's in the other, found no such groups"
+    )
 
 
 @check(

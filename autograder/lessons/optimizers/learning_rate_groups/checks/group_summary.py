@@ -86,6 +86,12 @@ def test_summary_form(student):
                 number=number,
                 found=tell_kind(pair[1]),
             )
+        truth = [(g["lr"], sum(p.numel() for p in g["params"]), len(g["params"])) for g in optimizer.param_groups]
+        is_told = any(
+            all(same(pair[column], wanted[other]) for pair, wanted in zip(found, truth, strict=True))
+            for column, other in ((0, 0), (1, 1), (1, 2))
+        )  # any number is a number: those of one column must be of these groups
+        assert is_told, say("expected numbers of the groups, found numbers that have nothing to do with them")
 
 
 @check(

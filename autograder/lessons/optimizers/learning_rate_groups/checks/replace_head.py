@@ -62,11 +62,11 @@ def is_head(name: str) -> bool:
     return name == "fc" or name.startswith("fc.")
 
 
-def expect_done(found: ModuleDescription, model: nn.Module) -> None:
-    """Something was replaced: leaving everything as it was is no merit of a function that does nothing."""
-    own = dict(model.named_parameters())
-    untouched = own.keys() == found.parameters.keys() and all(found.identities[n] is p for n, p in own.items())
-    assert not untouched, say("expected a new head in the model, found the model with its old one")
+def expect_done(found: ModuleDescription, num_classes: int) -> None:
+    """Something was replaced: leaving everything as it was is no merit of a function that does nothing, or copies."""
+    head = [param for name, param in found.parameters.items() if is_head(name)]
+    fits = not head or any(getattr(param, "shape", (num_classes,))[:1] == (num_classes,) for param in head)
+    assert fits, say("expected a new head in the model, found the model with its old one")
 
 
 def expect_same_members(found: ModuleDescription, model: nn.Module) -> None:
@@ -91,7 +91,7 @@ def test_head_same_model(student):
                 "expected the model that was given, found another model: a copy, or one built anew"
             )
             assert found.same_as is model, say("expected the model that was given, found a {kind}", kind=kind)
-            expect_done(found, model)
+            expect_done(found, HEADS[case][1])
         assert found is not None, say("expected the model that was given, found None (is a return missing?)")
         assert isinstance(found, ModuleDescription), say(
             "expected the model that was given, found {found}", found=tell(found)
@@ -132,6 +132,7 @@ def test_head_can_learn(student):
         else:
             result, model = replace(student, number)
         found = replaced(student, result, model)
+        expect_done(found, HEADS[number % 2][1])
         biases = [name for name in found.parameters if is_head(name) and name.endswith("bias")]
         assert biases or model.fc.bias is None, say("expected the new fc to have a bias, found none")
         assert biases, say("expected the new fc to have a bias, found none (the old fc had none)")
@@ -166,6 +167,7 @@ def test_head_is_new(student):
             assert not changed, say(
                 "expected a new layer in place of the old fc, found the old layer edited: {names}", names=names(changed)
             )
+        expect_done(found, HEADS[case][1])
 
 
 @check("test_replace_head", 0.5, "Only fc changes. What else does your code touch, call or run on the way?")
@@ -177,7 +179,7 @@ def test_head_rest_stays(student):
         model.layer2.train(num_classes != 3)
         model.layer1[0].bn1.train(num_classes != 3)
         found = replaced(student, student.replace_head(model, num_classes), model)
-        expect_done(found, model)
+        expect_done(found, num_classes)
         expect_same_members(found, model)
         values = {**found.parameters, **found.buffers}
         state = model.state_dict(keep_vars=True)
@@ -207,7 +209,7 @@ def test_head_frozen_stays(student):
     for case in (0, 1):
         result, model = replace(student, case)
         found = replaced(student, result, model)
-        expect_done(found, model)
+        expect_done(found, HEADS[case][1])
         wrong: dict[bool, list[str]] = {True: [], False: []}
         for name, param in model.named_parameters():
             now = getattr(found.parameters.get(name), "requires_grad", None)
