@@ -63,8 +63,8 @@ ODDITIES = {
     "answer gathered": "The answer cell {cell} is missing. Your own text cells were put into its place.",
     "answer retyped": "The answer cell {cell} was made a {found} cell. It was turned back.",
     "check repeated": "The check cell {cell} is there {found} times. It counts once.",
-    "given repeated": "The given cell {cell} is there {found} times. The last one counts.",
-    "answer repeated": "The answer cell {cell} is there {found} times. The last one counts.",
+    "given repeated": "The given cell {cell} is there {found} times. Each was kept in its place.",
+    "answer repeated": "The answer cell {cell} is there {found} times. Each was run: the last definition counts.",
     "check changed": "The check cell {cell} was changed. The change has no effect: write answers in answer cells.",
     "check ran": "The check cell {cell} was changed, and there is no answer in its answer cell. "
     "So what you wrote into the check cell was run, and counts.",

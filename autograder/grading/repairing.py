@@ -71,11 +71,14 @@ class _Repair:
 
     def _which_counts(self, name: str) -> Cell | None:
         """The copy that counts: the last of the right type, else the last; no text where something else can run."""
-        copies, original = self._copies[name], self._released[name]
-        right = [cell for cell in copies if cell.cell_type == original.cell_type]
+        copies, right = self._copies[name], self._right(name)
         if copies and not right and self._kinds[name] == "answer" and self._is_defined_elsewhere(name, f"test_{name}"):
             return None
         return (right or copies or [None])[-1]
+
+    def _right(self, name: str) -> list[Cell]:
+        """The copies of a cell that are of its type."""
+        return [cell for cell in self._copies[name] if cell.cell_type == self._released[name].cell_type]
 
     def _is_defined_elsewhere(self, name: str, *checks: str) -> bool:
         """Whether a code cell defines the name that is not labelled with it: one that runs, or one of these checks."""
@@ -88,7 +91,8 @@ class _Repair:
         )
 
     def _is_answered(self, name: str) -> bool:
-        return name in self._counts and is_answered(self._counts[name].source, name)
+        running = [cell for cell in self._right(name) if cell.cell_type == "code"] or [self._counts.get(name)]
+        return any(cell is not None and is_answered(cell.source, name) for cell in running)
 
     def _runs(self, check: str) -> bool:
         """Whether what a student wrote into a check cell runs."""
@@ -119,8 +123,7 @@ class _Repair:
             yield Oddity("order")
 
     def _odd_answer(self, name: str) -> Iterator[Oddity]:
-        copies, original = self._copies[name], self._released[name]
-        right = [cell for cell in copies if cell.cell_type == original.cell_type]
+        copies, right = self._copies[name], self._right(name)
         check = f"test_{name}"
         if name not in self._counts:
             if check in self._released and self._ran(check):
@@ -164,8 +167,8 @@ class _Repair:
         if not any(cell.source.strip() for cell in copies):
             yield Oddity("given missing", name)
             return
-        if len(copies) > 1:
-            yield Oddity("given repeated", name, len(copies))
+        if len(self._right(name)) > 1:
+            yield Oddity("given repeated", name, len(self._right(name)))
         if any(cell.cell_type == "code" for cell in self._changed(name)):
             yield Oddity("given changed", name)
         elif self._changed(name) or self._counts[name].cell_type != self._released[name].cell_type:

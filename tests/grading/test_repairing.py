@@ -73,6 +73,7 @@ LOST = {
         "given repeated, given changed",
     ),
     "an error in it": (lambda n: write(n, "imports", "import lab\n1 / 0"), "given changed"),
+    "the end of the process in it": (lambda n: write(n, "imports", "import os\nos._exit(1)"), "given changed"),
     "nothing in it": (lambda n: write(n, "imports", " \n"), "given missing"),
     "it is text": (lambda n: write(n, "imports", GIVEN, "markdown"), "given set back"),
     # an answer in the check cell
@@ -131,6 +132,13 @@ LOST = {
     ),
     "another definition as text": (lambda n: write(n, "test_build_adam", WRONG, "markdown"), "check changed"),
     "nothing": (lambda n: write(n, "test_build_adam", ""), "check missing"),
+    "another definition, and the answer is split in two": (
+        both(
+            lambda n: copied(n, "build_adam", "print(3)"),
+            lambda n: write(n, "test_build_adam", f"{WRONG}\n{CHECK}"),
+        ),
+        "answer repeated, check changed",
+    ),
     # copies of answers
     "an old copy below as Markdown": (lambda n: copied(n, "build_adam", WRONG, "markdown"), ""),
     "an old copy below as raw text": (lambda n: copied(n, "build_adam", WRONG, "raw"), ""),
@@ -147,7 +155,7 @@ LOST = {
     "Markdown alone": (lambda n: write(n, "build_adam", RIGHT, "markdown"), "answer retyped"),
     "a given cell kept below as Markdown": (
         lambda n: copied(n, "imports", "torch = None", "markdown"),
-        "given repeated, given set back",
+        "given set back",
     ),
     # what is no change
     "line ends": (lambda n: [c.update(source=c.source.replace("\n", "\r\n")) for c in n.cells], ""),
