@@ -96,7 +96,8 @@ def _source(raw: Mapping[str, Any], name: str) -> str:
 def _joined(said: object) -> str | None:
     """A text, which may be given in lines; None for anything else."""
     lines = [line for line in said if line is not None] if isinstance(said, list) else [said]
-    return _text("".join(lines)) if all(isinstance(line, str) for line in lines) else None
+    texts = [line for line in lines if isinstance(line, str)]
+    return _text("".join(texts)) if len(texts) == len(lines) else None
 
 
 def _text(text: str) -> str:

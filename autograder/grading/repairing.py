@@ -74,7 +74,7 @@ class _Repair:
         copies, right = self._copies[name], self._right(name)
         if copies and not right and self._kinds[name] == "answer" and self._is_defined_elsewhere(name, f"test_{name}"):
             return None
-        return (right or copies or [None])[-1]
+        return (right or copies)[-1] if copies else None
 
     def _right(self, name: str) -> list[Cell]:
         """The copies of a cell that are of its type."""
@@ -91,8 +91,10 @@ class _Repair:
         )
 
     def _is_answered(self, name: str) -> bool:
-        running = [cell for cell in self._right(name) if cell.cell_type == "code"] or [self._counts.get(name)]
-        return any(cell is not None and is_answered(cell.source, name) for cell in running)
+        running = [cell for cell in self._right(name) if cell.cell_type == "code"]
+        if not running and name in self._counts:
+            running = [self._counts[name]]  # it is turned back
+        return is_answered("\n".join(cell.source for cell in running), name)
 
     def _runs(self, check: str) -> bool:
         """Whether what a student wrote into a check cell runs."""
@@ -188,8 +190,9 @@ class _Repair:
             return [] if id(cell) in self._joined else [cell]
         original, counts = self._released[name], cell is self._counts.get(name)
         if kind == "written":
-            text = written.join(self._pieces[name]) if self._pieces[name] else cell
-            return [as_released(text, original)] if counts else [] if id(cell) in self._joined else [cell]
+            if not counts:
+                return [] if id(cell) in self._joined else [cell]
+            return [as_released(written.join(self._pieces[name] or [cell]), original)]
         if kind == "answer":
             return [as_released(cell, original) if counts else cell]
         kept = [self._kept(cell, name)] if self._is_changed(cell, name) else []

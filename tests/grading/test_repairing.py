@@ -1,5 +1,6 @@
 """What a student wrote into a labelled cell is not lost, and what stands in a check cell costs nothing."""
 
+import ast
 import copy
 
 import nbformat
@@ -205,6 +206,17 @@ def test_a_cell_of_the_students_own_runs_as_if_it_had_never_had_a_label(exercise
     own(other, "import numpy as np", beside="imports", below=False)
     one, two = (Submission.of(n, exercise, "x").cells() for n in (notebook, other))
     assert one == two
+
+
+def test_the_parser_is_given_little_of_a_student(exercise, notebook, monkeypatch):
+    """However many copies there are: it runs on our side, and each text can keep it busy."""
+    read = []
+    parse = ast.parse
+    monkeypatch.setattr(ast, "parse", lambda source: read.append(len(source)) or parse(source))
+    for number in range(300):
+        copied(notebook, "build_adam", f"{STUB}\nx = {number}")
+    Submission.of(notebook, exercise, "x")
+    assert len(read) <= len(exercise.answers) and sum(read) <= len(exercise.answers) * MAX_STUB
 
 
 def test_labels_that_a_student_made_up_claim_nothing(exercise, notebook):
