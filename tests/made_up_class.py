@@ -12,8 +12,8 @@ from nbgrader.api import Gradebook
 
 from autograder.course import Course
 from autograder.grading.in_notebook import put_grade
+from autograder.grading.labels import grade_id
 from autograder.grading.store import version_of
-from autograder.grading.submission import grade_id
 from autograder.messages import Message, quote, say
 from autograder.results import CheckResult, Grade
 

@@ -16,7 +16,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from autograder.authoring import specimens
 from autograder.course import Exercise
-from autograder.grading.submission import grade_id
+from autograder.grading.labels import grade_id
 from tests.class_folder import NOTEBOOK, ClassFolder
 from tests.conftest import set_cell
 from tests.jupyter import PATIENCE, JupyterLab, complaints, open_browser, wait_for

@@ -21,7 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.course import Course, CourseError, Exercise, Lesson
-from autograder.grading.submission import grade_id
+from autograder.grading.labels import grade_id
 from autograder.results import total
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
-from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 from autograder.grading import files
+from autograder.grading.rebuilding import Damaged, cells_in, rebuild
 from autograder.messages import printable
 
 MAX_BYTES = 20 * 2**20
@@ -21,7 +19,7 @@ MAX_CELLS = 2_500
 """A notebook of this course has some 20. To run thousands takes minutes, even where each does nothing."""
 
 MAX_PARTS = 20_000
-"""Lists and dicts in a notebook without its outputs. nbformat takes seconds for a hundred thousand of them."""
+"""Lists and dicts in a notebook without its outputs and metadata. What is kept of them is written, read and shown."""
 
 MAX_BRACKETS = 5_000_000
 """Outputs included. To read some millions of lists takes longer than any notebook is worth, and much memory."""
@@ -31,12 +29,18 @@ class UnreadableNotebook(Exception):
     """A submission that can't be graded. The message says why, and what to do."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))  # nbformat's own words hold some of the student's
+        super().__init__(printable(message))  # a file's name is the student's
+
+
+FRESH_COPY = (
+    "Take a copy that opens in Jupyter, such as the one in the folder .ipynb_checkpoints, or put your answers into a "
+    "new copy of the released notebook, and submit again."
+)
+"""What helps where Jupyter would refuse the file, too."""
 
 
 def read(path: Path) -> NotebookNode:
-    """Read a notebook in format 4. Raises UnreadableNotebook for anything else."""
-    remedy = "Open it in Jupyter, save it there, and submit again."
+    """Read a notebook of any format, which then has the one that we write. Raises UnreadableNotebook."""
     try:
         text = files.read(path, MAX_BYTES)
     except FileNotFoundError:
@@ -44,52 +48,46 @@ def read(path: Path) -> NotebookNode:
             f"There is no notebook {path.name} in {path.absolute().parent}. Is the name right?"
         ) from None
     except files.TooLarge as error:
-        raise UnreadableNotebook(f"{path.name} {error}. Clear its outputs, and submit again.") from None
+        raise UnreadableNotebook(
+            f"{path.name} {error}. Clear its outputs, remove pictures from its text, and submit again."
+        ) from None
     except files.Refused as error:
-        raise UnreadableNotebook(f"{path.name} {error}, and no notebook of its own. {remedy}") from None
+        raise UnreadableNotebook(
+            f"{path.name} {error}, and no notebook of its own. Put the notebook itself there, and submit again."
+        ) from None
     except OSError as error:
         raise UnreadableNotebook(
             f"{path.name} {files.explain(error)}. Let it be read, and grade it again; or submit again."
         ) from None
     if not text.strip():
-        raise UnreadableNotebook(f"{path.name} is empty. {remedy}")
+        raise UnreadableNotebook(f"{path.name} is empty. {FRESH_COPY}")
     if b"\n<<<<<<< " in b"\n" + text and b"\n>>>>>>> " in text:
         raise UnreadableNotebook(
             f"{path.name} holds two versions, with the conflict marks of a version control system (<<<<<<<). "
-            "Keep one of them, open it in Jupyter, and submit again."
+            "Keep one of them, look whether it opens in Jupyter, and submit again."
         )
     if (size := text.count(b"[") + text.count(b"{")) > MAX_BRACKETS:
         raise UnreadableNotebook(
             f"{path.name} has {size:,} opening brackets, too many for a notebook. Clear its outputs, and submit again."
         )
     try:
-        content = json.loads(text)
+        content = json.loads(_decoded(text))
     except (ValueError, RecursionError) as error:
-        raise UnreadableNotebook(f"{path.name} is not JSON ({error}), so it is no notebook. {remedy}") from error
-    if not isinstance(content, dict) or "nbformat" not in content:
-        raise UnreadableNotebook(f"{path.name} is JSON but not a Jupyter notebook. {remedy}")
-    if content["nbformat"] in (4, "4"):
-        minor = content.get("nbformat_minor")
-        content["nbformat"] = 4
-        content["nbformat_minor"] = (
-            minor if type(minor) is int and minor >= 5 else 5
-        )  # the first in which cells have ids
-        _drop_ballast(content)
-    if (count := _count_cells(content)) > MAX_CELLS:
-        raise UnreadableNotebook(
-            f"{path.name} has {count:,} cells, too many for a notebook: more than {MAX_CELLS:,}. "
-            "Delete those that it does not need, and submit again."
-        )
-    if (size := _count_parts(content)) > MAX_PARTS:
-        raise UnreadableNotebook(f"{path.name} has {size:,} parts, too many for a notebook. {remedy}")
+        raise UnreadableNotebook(f"{path.name} is not JSON ({error}), so it is no notebook. {FRESH_COPY}") from error
+    if not isinstance(content, dict) or content.keys().isdisjoint(("nbformat", "cells", "worksheets")):
+        raise UnreadableNotebook(f"{path.name} is JSON but not a Jupyter notebook. {FRESH_COPY}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # missing cell ids are harmless here
-            notebook = nbformat.reads(json.dumps(content), as_version=4)
-            nbformat.validate(notebook)
-            json.dumps(notebook, ensure_ascii=False).encode()  # JSON can hold halves of characters
-    except Exception as error:  # nbformat raises whatever the damage makes it raise
-        raise UnreadableNotebook(f"{path.name} is a damaged notebook ({_damage(error)}). {remedy}") from error
+        cells = cells_in(content)
+        if len(cells) > MAX_CELLS:
+            raise UnreadableNotebook(
+                f"{path.name} has {len(cells):,} cells, too many for a notebook: more than {MAX_CELLS:,}. "
+                "Delete those that it does not need, and submit again."
+            )
+        if (size := _count_parts(content)) > MAX_PARTS:
+            raise UnreadableNotebook(f"{path.name} has {size:,} parts, too many for a notebook. {FRESH_COPY}")
+        notebook = rebuild(cells)
+    except Damaged as error:
+        raise UnreadableNotebook(f"{path.name} is a damaged notebook: {error}. {FRESH_COPY}") from error
     if sum(len(cell.source.encode()) for cell in notebook.cells) > MAX_CODE_BYTES:
         raise UnreadableNotebook(
             f"{path.name} holds more than {MAX_CODE_BYTES // 2**20} MiB of text and code. Shorten it, and submit again."
@@ -97,16 +95,12 @@ def read(path: Path) -> NotebookNode:
     return notebook
 
 
-_WORDS = frozenset(("cells", "cell_type", "source", "metadata", "attachments", "outputs", "execution_count", "id"))
-"""Of a notebook's format. Any other name could be the student's."""
-
-
-def _damage(error: Exception) -> str:
-    """What is wrong and where, in nbformat's words and none of the student's, which its own message quotes."""
-    if not isinstance(error, nbformat.ValidationError):
-        return type(error).__name__
-    places = [str(part) if isinstance(part, int) or part in _WORDS else "…" for part in error.absolute_path]
-    return f"{error.validator} at {'/'.join(places) or 'its top'}"
+def _decoded(text: bytes) -> str:
+    """The text in its Unicode encoding, else in the one of old Windows editors; half a character stays one."""
+    try:
+        return text.decode(json.detect_encoding(text), "surrogatepass")
+    except UnicodeDecodeError:
+        return text.decode("cp1252", "replace")
 
 
 def identity(path: Path) -> bytes:
@@ -117,36 +111,16 @@ def identity(path: Path) -> bytes:
         return type(error).__name__.encode()
 
 
-def _drop_ballast(content: dict[str, Any]) -> None:
-    """Remove what nothing here reads: outputs, and all metadata but nbgrader's own words, numbers and marks."""
-    if isinstance(content.get("metadata"), dict):
-        content["metadata"] = {}
-    for cell in content["cells"] if isinstance(content.get("cells"), list) else []:
-        if not isinstance(cell, dict):
-            continue
-        if isinstance(cell.get("outputs"), list):
-            cell["outputs"] = []
-        if isinstance(cell.get("metadata"), dict):
-            labels = cell["metadata"].get("nbgrader")
-            labels = labels if isinstance(labels, dict) else {}
-            flat = {name: value for name, value in labels.items() if not isinstance(value, (dict, list))}
-            cell["metadata"] = {"nbgrader": flat} if flat else {}
-
-
-def _count_cells(content: dict[str, Any]) -> int:
-    """How many cells there are; before format 4 they lie in worksheets."""
-    sheets = content.get("worksheets")
-    holders = [content, *(sheets if isinstance(sheets, list) else [])]
-    found = [holder.get("cells") for holder in holders if isinstance(holder, dict)]
-    return sum(len(cells) for cells in found if isinstance(cells, list))
-
-
 def _count_parts(content: object) -> int:
-    """How many lists and dicts there are; no more are counted than are too many."""
+    """How many lists and dicts there are, without outputs and metadata; no more are counted than are too many."""
     waiting, count = [content], 0
     while waiting and count <= MAX_PARTS:
         part = waiting.pop()
         count += 1
-        inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-        waiting += [value for value in inside if isinstance(value, (dict, list))]
+        inside = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        waiting += [value for name, value in inside if isinstance(value, (dict, list)) and name not in _UNREAD]
     return count
+
+
+_UNREAD = ("outputs", "metadata")
+"""Of a cell's metadata nbgrader's label is read, which has no parts."""

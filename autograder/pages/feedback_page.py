@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from autograder.course import Exercise
 from autograder.grading.in_notebook import grade_in
-from autograder.grading.submission import grade_id
+from autograder.grading.labels import grade_id
 from autograder.pages import feedback, figures
 from autograder.pages.budget import Budget, title
 from autograder.pages.feedback import ShownCheck

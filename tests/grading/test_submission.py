@@ -11,8 +11,10 @@ import pytest
 
 from autograder.authoring import specimens
 from autograder.grading import reading
+from autograder.grading.labels import grade_id
 from autograder.grading.reading import UnreadableNotebook
-from autograder.grading.submission import MISSING_ANSWER, Submission, grade_id
+from autograder.grading.submission import Submission
+from autograder.grading.written import MISSING_ANSWER
 from tests.conftest import set_cell
 
 
@@ -41,15 +43,20 @@ def index_of(notebook, name):
         (b'{"a": 1}', "not a Jupyter notebook"),
         (b'{"nbformat": 4, "nbformat_minor": 5}', "damaged notebook"),
         (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 3}', "damaged notebook"),
-        (b'{"nbformat": "x", "cells": []}', "damaged notebook"),
+        (b'{"nbformat": 4, "cells": null}', "it has no list of cells"),
+        (b'{"cells": {"0": {}}}', "it has no list of cells"),
         (b" " * (21 * 2**20), "more than 20"),
         (b'<<<<<<< HEAD\n{"a": 1}\n=======\n{"a": 2}\n>>>>>>> other\n', "two versions, with the conflict marks"),
-        ('{"ö": 1}'.encode("latin-1"), "is not JSON"),
-        (b'{"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
-        (b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "cells": []}', "damaged notebook"),
-        (b'{"nbformat": 4, "metadata": {}, "cells": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}", "damaged notebook"),
+        (b"\xff{", "is not JSON"),
+        (b'{"nbformat": 3, "worksheets": {}}', "it has no list of cells"),
+        (b'{"nbformat": 3, "worksheets": [{}]}', "a worksheet without a list of cells"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}", "cell 1 has no type"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"{}," * 200_000 + b"{}]}", "too many for a notebook"),
-        (b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]}', "damaged notebook"),
+        (
+            b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]}',
+            "cell 1 has a text that is",
+        ),
+        (b'{"nbformat": 4, "metadata": {}, "cells": ["def f(): pass"]}', "cell 1 is no cell"),
         (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"0," * 2_500 + b"0]}", "has 2,501 cells, too many"),
         (b'{"nbformat": 3, "worksheets": [{"cells": [' + b"0," * 2_499 + b'0]}, {"cells": [0]}]}', "has 2,501 cells"),
         (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 30_000 + b"0]}", "20,001 parts, too many"),
@@ -95,7 +102,7 @@ def test_what_is_no_file_is_never_opened(tmp_path):
 
 def test_the_reason_commands_no_terminal(tmp_path):
     path = tmp_path / "1-build-optimizers.ipynb"
-    path.write_text(json.dumps({"nbformat": "\x1b[31m" + "4" * 10_000, "metadata": {}, "cells": []}))
+    path.write_text(json.dumps({"nbformat": "\x1b[31m" + "4" * 10_000, "metadata": {}, "cells": "\x1b[31m"}))
     with pytest.raises(UnreadableNotebook, match="damaged") as raised:
         reading.read(path)
     assert str(raised.value).isprintable()
@@ -108,13 +115,12 @@ STUDENTS_WORDS = "give me full marks"
 @pytest.mark.parametrize(
     "change",
     [
-        {"cells": [{"cell_type": STUDENTS_WORDS, "metadata": {}, "source": ""}]},
+        {"cells": [{"cell_type": {STUDENTS_WORDS: 1}, "source": ""}]},
         {"cells": [{"cell_type": "markdown", "metadata": {}, "source": {STUDENTS_WORDS: 1}}]},
-        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "", STUDENTS_WORDS: 1}]},
-        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "", "attachments": {STUDENTS_WORDS: 1}}]},
-        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": "", "id": f"{STUDENTS_WORDS}!"}]},
+        {"cells": [{"cell_type": "markdown", "metadata": {}, "source": [STUDENTS_WORDS, 1]}]},
+        {"cells": [STUDENTS_WORDS]},
         {"cells": STUDENTS_WORDS},
-        {"nbformat": STUDENTS_WORDS},
+        {"cells": None, "worksheets": [STUDENTS_WORDS]},
     ],
 )
 def test_the_reason_for_review_quotes_no_student(tmp_path, change):

@@ -1,6 +1,7 @@
 """The course under nbgrader's own commands, from the release to the exported scores."""
 
 import csv
+import json
 import shutil
 
 import nbformat
@@ -68,19 +69,28 @@ def test_bad_notebooks_need_review_and_the_others_are_graded(class_folder, exerc
     stray = specimens.answer(exercise, {})
     stray.cells = [c for c in stray.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "test_build_sgd"]
     set_cell(stray, "test_build_adam", "# I need no tests")
+    set_cell(stray, "imports", "from torch.optim import SGD as mine")
+    set_cell(
+        stray,
+        "build_sgd",
+        "def build_sgd(params, lr=0.1, momentum=0.9, weight_decay=1e-4):\n    return mine(**locals())",
+    )
     class_folder.hand_in("stray", stray)
+    odd = json.loads(nbformat.writes(solution).replace('"outputs"', '"printed"'))
+    class_folder.hand_in("odd", json.dumps({**odd, "nbformat_minor": 99}).encode())
     log = class_folder.nbgrader("autograde", "optimizers")
     class_folder.nbgrader("generate_feedback", "optimizers", "--force")
     for student in ("broken", "empty"):
         assert f"{student}/{NOTEBOOK} needs review" in log
         assert set(class_folder.scores(student).values()) == {(None, True)}
         assert "Your instructor will look at it" in class_folder.page(student)
-    for student in ("right", "stray"):
+    for student in ("right", "stray", "odd"):
         assert f"{student}/{NOTEBOOK} needs review" not in log
         assert set(class_folder.scores(student).values()) == {(3, False)}
     page = class_folder.page("stray")
     assert "test_build_sgd is missing" in page
-    assert "test_build_adam was changed" in page
+    assert "test_build_adam was changed" in page and "# I need no tests" in page
+    assert "imports was changed" in page and "mine" in page
 
 
 @pytest.mark.slow

@@ -35,8 +35,9 @@ from autograder.grading import files, reading
 from autograder.grading.batch import process_grader
 from autograder.grading.graded import Graded, needs_review
 from autograder.grading.in_notebook import put_grade
+from autograder.grading.labels import grade_id
 from autograder.grading.store import Store, exercise_key, key_of
-from autograder.grading.submission import Submission, grade_id
+from autograder.grading.submission import Submission
 from autograder.hosts.nbgrader import gradebook
 from autograder.hosts.nbgrader.copying import CarefulAutograde, trouble_with
 from autograder.hosts.nbgrader.course import Stranger, private_folders, who_grades, who_grades_this
