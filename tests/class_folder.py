@@ -17,6 +17,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from autograder.grading.batch import kept_environment
+from tests import in_process
 from tests.conftest import ROOT
 
 COURSE_ID = "optimizers-course"
@@ -55,13 +56,18 @@ class ClassFolder:
         other.root, other.exchange, other.home = (folder / path.name for path in (self.root, self.exchange, self.home))
         return other
 
-    def nbgrader(self, *arguments: str, cwd: Path | None = None, ok: bool = True, **environment: str) -> str:
-        """Run a command; what it printed."""
-        settings = [f"--Exchange.root={self.exchange}", f"--CourseDirectory.course_id={COURSE_ID}"]
+    def nbgrader(self, *arguments: str, cwd: Path | None = None) -> str:
+        """Run a command in this process; what it printed."""
+        code, printed = in_process.nbgrader(*arguments, *self._settings, cwd=cwd or self.root, **self._environment)
+        assert code == 0, printed
+        return printed
+
+    def start_nbgrader(self, *arguments: str, ok: bool = True, **environment: str) -> str:
+        """Run a command in a process of its own, which has no warm sandbox; what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *arguments, *settings],
-            cwd=cwd or self.root,
-            env={**os.environ, "JUPYTER_DATA_DIR": str(self.home / "jupyter"), **environment},
+            [sys.executable, "-m", "nbgrader", *arguments, *self._settings],
+            cwd=self.root,
+            env={**os.environ, **self._environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -69,6 +75,14 @@ class ClassFolder:
         )
         assert (done.returncode == 0) is ok, done.stdout
         return done.stdout
+
+    @property
+    def _settings(self) -> list[str]:
+        return [f"--Exchange.root={self.exchange}", f"--CourseDirectory.course_id={COURSE_ID}"]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"JUPYTER_DATA_DIR": str(self.home / "jupyter")}
 
     def hand_in(self, student: str, notebook: nbformat.NotebookNode | bytes) -> None:
         """Put a submission where ``nbgrader collect`` would."""
