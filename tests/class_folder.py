@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +19,7 @@ from traitlets.config import PyFileConfigLoader
 
 from autograder.grading.batch import kept_environment
 from tests import in_process
-from tests.conftest import ROOT
+from tests.conftest import copy_course
 
 COURSE_ID = "optimizers-course"
 NOTEBOOK = "1-build-optimizers"
@@ -37,14 +38,26 @@ def generate(root: Path, assignment: str = "optimizers") -> None:
     assert result["success"], result.get("log")
 
 
-class ClassFolder:
-    """A copy of the course that is still to be generated, an exchange, and a student's folder."""
+def release(folder: Path, notebooks: Collection[str] = ()) -> Path:
+    """Make a course folder and generate ``optimizers`` in it, with all its notebooks or those named."""
+    copy_course(folder)
+    for path in (folder / "source" / "optimizers").glob("*.ipynb"):
+        if notebooks and path.stem not in notebooks:
+            path.unlink()
+    generate(folder)
+    return folder
 
-    def __init__(self, folder: Path) -> None:
+
+class ClassFolder:
+    """A course folder, an exchange, and a student's folder."""
+
+    def __init__(self, folder: Path, course: Path | None = None) -> None:
+        """With a copy of this ``course`` folder, by default of the course that is still to be generated."""
         self.root, self.exchange, self.home = folder / "course", folder / "exchange", folder / "student"
-        self.root.mkdir()
-        shutil.copy(ROOT / "nbgrader_config.py", self.root)
-        shutil.copytree(ROOT / "source", self.root / "source", ignore=shutil.ignore_patterns("__pycache__"))
+        if course is None:
+            copy_course(self.root)
+        else:
+            shutil.copytree(course, self.root)
         self.exchange.mkdir()
         self.exchange.chmod(0o777)
         self.home.mkdir()
