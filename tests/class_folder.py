@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,8 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from autograder.grading.batch import kept_environment
-from tests.conftest import ROOT
+from tests import in_process
+from tests.conftest import copy_course
 
 COURSE_ID = "optimizers-course"
 NOTEBOOK = "1-build-optimizers"
@@ -36,14 +38,26 @@ def generate(root: Path, assignment: str = "optimizers") -> None:
     assert result["success"], result.get("log")
 
 
-class ClassFolder:
-    """A copy of the course that is still to be generated, an exchange, and a student's folder."""
+def release(folder: Path, notebooks: Collection[str] = ()) -> Path:
+    """Make a course folder and generate ``optimizers`` in it, with all its notebooks or those named."""
+    copy_course(folder)
+    for path in (folder / "source" / "optimizers").glob("*.ipynb"):
+        if notebooks and path.stem not in notebooks:
+            path.unlink()
+    generate(folder)
+    return folder
 
-    def __init__(self, folder: Path) -> None:
+
+class ClassFolder:
+    """A course folder, an exchange, and a student's folder."""
+
+    def __init__(self, folder: Path, course: Path | None = None) -> None:
+        """With a copy of this ``course`` folder, by default of the course that is still to be generated."""
         self.root, self.exchange, self.home = folder / "course", folder / "exchange", folder / "student"
-        self.root.mkdir()
-        shutil.copy(ROOT / "nbgrader_config.py", self.root)
-        shutil.copytree(ROOT / "source", self.root / "source", ignore=shutil.ignore_patterns("__pycache__"))
+        if course is None:
+            copy_course(self.root)
+        else:
+            shutil.copytree(course, self.root)
         self.exchange.mkdir()
         self.exchange.chmod(0o777)
         self.home.mkdir()
@@ -55,13 +69,18 @@ class ClassFolder:
         other.root, other.exchange, other.home = (folder / path.name for path in (self.root, self.exchange, self.home))
         return other
 
-    def nbgrader(self, *arguments: str, cwd: Path | None = None, ok: bool = True, **environment: str) -> str:
-        """Run a command; what it printed."""
-        settings = [f"--Exchange.root={self.exchange}", f"--CourseDirectory.course_id={COURSE_ID}"]
+    def nbgrader(self, *arguments: str, cwd: Path | None = None) -> str:
+        """Run a command in this process; what it printed."""
+        code, printed = in_process.nbgrader(*arguments, *self._settings, cwd=cwd or self.root, **self._environment)
+        assert code == 0, printed
+        return printed
+
+    def start_nbgrader(self, *arguments: str, ok: bool = True, **environment: str) -> str:
+        """Run a command in a process of its own, which has no warm sandbox; what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *arguments, *settings],
-            cwd=cwd or self.root,
-            env={**os.environ, "JUPYTER_DATA_DIR": str(self.home / "jupyter"), **environment},
+            [sys.executable, "-m", "nbgrader", *arguments, *self._settings],
+            cwd=self.root,
+            env={**os.environ, **self._environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -69,6 +88,14 @@ class ClassFolder:
         )
         assert (done.returncode == 0) is ok, done.stdout
         return done.stdout
+
+    @property
+    def _settings(self) -> list[str]:
+        return [f"--Exchange.root={self.exchange}", f"--CourseDirectory.course_id={COURSE_ID}"]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"JUPYTER_DATA_DIR": str(self.home / "jupyter")}
 
     def hand_in(self, student: str, notebook: nbformat.NotebookNode | bytes) -> None:
         """Put a submission where ``nbgrader collect`` would."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from autograder.course import Course, Exercise
 
@@ -98,10 +99,35 @@ def solution(exercise: Exercise) -> nbformat.NotebookNode:
     return specimens.answer(exercise, {})
 
 
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Call it for a course folder in which ``optimizers`` is generated, with all its notebooks or those named.
+
+    It is made once for all workers of a run: copy it. Its gradebook has no student.
+    """
+    from tests.class_folder import release
+
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(*notebooks: str) -> Path:
+        folder = shared / "-".join(["released", *notebooks])
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                release(own / f"{folder.name} is being made", notebooks).rename(folder)
+        return folder
+
+    return made
+
+
 @pytest.fixture
 def course_copy(tmp_path: Path) -> Path:
     """A course folder of its own, for commands that write into it."""
-    folder = tmp_path / "course"
+    return copy_course(tmp_path / "course")
+
+
+def copy_course(folder: Path) -> Path:
+    """Make a course folder of the configuration and the source."""
     folder.mkdir()
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     shutil.copytree(ROOT / "source", folder / "source", ignore=shutil.ignore_patterns("__pycache__"))

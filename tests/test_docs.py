@@ -25,6 +25,7 @@ from nbgrader.api import Gradebook
 from autograder.authoring import specimens
 from autograder.cli import main
 from autograder.grading.batch import kept_environment
+from tests import in_process
 from tests.class_folder import NOTEBOOK, ClassFolder
 from tests.conftest import ROOT, shorten
 from tests.hosts.test_strangers import own_notebook
@@ -214,6 +215,9 @@ def test_pre_commit_calls_what_make_lint_calls():
 # --- what is run --------------------------------------------------------------------------------------------------
 
 
+IN_PROCESS = {"autograder": in_process.autograder, "nbgrader": in_process.nbgrader}
+
+
 class Reader(ClassFolder):
     """Somebody who types what a page shows, in a course folder with its first lesson alone."""
 
@@ -225,33 +229,43 @@ class Reader(ClassFolder):
         (self.root / ".venv").symlink_to(sys.prefix)
         self.configure(f'c.Exchange.root = "{self.exchange}"')  # as docs/instructor.md says
         self.mark = folder / "mark"
+        self.started: set[str] = set()
 
     def configure(self, line: str) -> None:
         with (self.root / "nbgrader_config.py").open("a") as file:
             file.write(f"\n{line}\n")
 
     def type(self, shown: Shown, cwd: Path | None = None) -> str:
-        """Run a command; what it printed."""
+        """Run a command; what it printed. Programs of Python are started once each, and later run in this process."""
+        assert re.match(RUN, shown.text), f"{shown} is not to be run"
         environment = {
-            **os.environ,
             "COLUMNS": "120",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             **{f"JUPYTER_{what}_DIR": str(self.home / what) for what in ("CONFIG", "DATA")},
         }
-        assert re.match(RUN, shown.text), f"{shown} is not to be run"
-        lines = recipe(*words(shown.text)[1:]) if shown.text.startswith("make ") else [shown.text]
+        program, *arguments = words(shown.text)
+        if program in self.started and ">" not in shown.text:
+            code, printed = IN_PROCESS[program](*arguments, cwd=cwd or self.root, **environment)
+        else:
+            code, printed = self.start(shown.text, cwd or self.root, environment)
+        self.started |= {program} & IN_PROCESS.keys()
+        assert code == 0, f"{shown}\n{printed}"
+        return printed
+
+    def start(self, command: str, cwd: Path, environment: dict[str, str]) -> tuple[int, str]:
+        """What the shell exits with after a command, and what it prints."""
+        lines = recipe(*words(command)[1:]) if command.startswith("make ") else [command]
         done = subprocess.run(
             ["bash", "-e", "-c", "\n".join(lines)],
-            cwd=cwd or self.root,
-            env=environment,
+            cwd=cwd,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{shown}\n{done.stdout}"
-        return done.stdout
+        return done.returncode, done.stdout
 
     def hand_in_through_the_exchange(self) -> None:
         """What a student does between release and collect."""

@@ -59,9 +59,11 @@ def sent_objects(value: object) -> Iterator[object]:
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, torch.nn.Module):
-        yield from value.modules()
-        yield from value.parameters()
-        yield from value.buffers()
+        modules = list(value.modules())  # torch's own parameters() and buffers() go through all of them once more each
+        yield from modules
+        for kind in ("_parameters", "_buffers"):
+            tensors = (tensor for module in modules for tensor in getattr(module, kind).values())
+            yield from dict.fromkeys(tensor for tensor in tensors if tensor is not None)
     elif isinstance(value, (NewAxes, Axes)):
         yield value
     elif isinstance(value, (list, tuple)):

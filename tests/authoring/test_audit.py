@@ -191,6 +191,7 @@ def test_an_audit_tells_what_it_found(small, monkeypatch, capsys):
     assert "".join(problems).split("\n✗ ")[1:] == [*result.problems[:3], f"{result.problems[3]}\n4 problems\n"]
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_kept_until_something_changes_that_it_depends_on(small, tmp_path, monkeypatch):
     graded, really = [], cases.grade
     monkeypatch.setattr(cases, "grade", lambda case: graded.append(case.exercise.name) or really(case))

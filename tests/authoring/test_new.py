@@ -5,11 +5,12 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from autograder.authoring import audit, cases
+from autograder.authoring import audit, build, cases
 from autograder.authoring.build import build_all, stale_files
 from autograder.authoring.new import create
 from autograder.cli import main
 from autograder.course import LESSONS, Course, CourseError
+from tests import in_process
 from tests.conftest import ATTACKS, ROOT, shorten
 
 
@@ -19,13 +20,20 @@ def course(course_copy, tmp_path):
     return Course(course_copy, tmp_path / "lessons")
 
 
+def run_nbgrader(root, *arguments):
+    """As the build does, without a process; tests/authoring/test_audit.py has those."""
+    code, printed = in_process.nbgrader(*arguments, cwd=root)
+    assert code == 0, printed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "assignment", "files"),
     [("9-warm-up", "optimizers", 7), ("1-adamw", "second", 13), ("1-adamw", "my-hw", 13)],
 )
-def test_a_new_lesson_builds_and_passes_the_audit(course, name, assignment, files):
+def test_a_new_lesson_builds_and_passes_the_audit(course, name, assignment, files, monkeypatch):
     """In an assignment that is there, and in one that begins with it."""
+    monkeypatch.setattr(build, "run_nbgrader", run_nbgrader)
     written = create(course, name, assignment)
     assert (len(written), all(path.is_file() for path in written)) == (files, True)
     for path in course.root.glob("source/*/[2-4]-*.ipynb"):  # these take long to build

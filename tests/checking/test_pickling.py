@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from autograder.checking.pickling import dump_arguments, made_once, new_copy
+from autograder.sandbox.sent import sent_objects
 
 
 @made_once
@@ -59,3 +60,19 @@ def test_a_model_that_may_change_is_pickled_anew():
 def test_what_only_the_graders_have_is_sent_too():
     (args, _) = send(make_model(3), lambda: 5)
     assert args[1]() == 5
+
+
+def test_both_sides_find_all_of_a_model_in_torchs_own_order():
+    """Whatever its parts share, lack or hold for themselves, and at the depth of a real model."""
+    tied = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), torch.nn.Linear(2, 2, bias=False))
+    tied[1].weight = tied[0].weight
+    twice = torch.nn.ModuleList([tied, tied[0], torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)])
+    twice[3].running_mean = twice[2].running_mean
+    lone = torch.nn.Module()
+    lone.register_parameter("none", None)
+    lone.register_buffer("buffer", torch.zeros(1), persistent=False)
+    lone.own, lone.part = torch.nn.Parameter(torch.ones(1)), tied
+    for model in (tied, twice, lone, torch.nn.TransformerEncoderLayer(4, 2, batch_first=True)):
+        found = list(sent_objects(model))
+        wanted = [*model.modules(), *model.parameters(), *model.buffers()]
+        assert [id(item) for item in found] == [id(item) for item in wanted]

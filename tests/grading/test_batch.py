@@ -35,7 +35,9 @@ def test_it_is_judged_once_more_and_last(late_twice):
 @pytest.mark.parametrize(
     ("code", "late"),
     [
-        ("import time\ndef build_sgd(*args, **kwargs): time.sleep(100)", True),
+        pytest.param(  # waits for the clock at each check
+            "import time\ndef build_sgd(*args, **kwargs): time.sleep(100)", True, marks=pytest.mark.slow
+        ),
         ("def build_sgd(*args, **kwargs):\n    while True: pass", False),
         ("build_sgd = 3", False),
     ],

@@ -9,12 +9,17 @@ from autograder.authoring import specimens
 from autograder.course import Lesson
 from autograder.grading import checks as checks_module
 from autograder.grading import grader as grader_module
-from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission
 from autograder.pages import feedback
 from autograder.sandbox.loaded import Limits
 from autograder.sandbox.process import SandboxError
 from tests.conftest import set_cell
+
+BROKEN = "from autograder.checking.check import check\n" + "\n".join(
+    f"@check('test_{name}', 3, 'h')\ndef test_{name}(student):\n    'Is.'\n    raise KeyError('ours')"
+    for name in ("build_sgd", "build_adam", "build_adamw", "decay_pull")
+)
+"""Checks that all raise."""
 
 
 def grade(grader, notebook, exercise):
@@ -124,24 +129,49 @@ def test_a_check_never_pays_for_what_another_left_behind(grader, solution, exerc
 
 
 @pytest.mark.slow
-def test_a_hanging_function_costs_its_own_points(solution, exercise):
+def test_a_hanging_function_costs_its_own_points(grader, solution, exercise, monkeypatch):
     set_cell(solution, "decay_pull", "def decay_pull(*args, **kwargs):\n    while True:\n        pass")
-    with Grader(limits=Limits(call=0.2)) as grader:
-        result = grade(grader, solution, exercise)
+    monkeypatch.setattr(grader, "limits", Limits(call=0.2))
+    result = grade(grader, solution, exercise)
     assert (result.status, result.score) == ("graded", 9)
     assert "without returning" in messages(result, "test_decay_pull")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("build_adam = torch.optim.AdamW", "graded"),
+        ("build_adam = 3", "graded"),
+        ("def build_adam(*args, **kwargs): raise KeyError", "graded"),
+        ("import os\ndef build_adam(*args, **kwargs): os._exit(1)", "graded"),
+        (None, "needs_review"),  # the check itself raises
+    ],
+)
+def test_no_traceback_of_a_failed_check_is_laid_out(grader, solution, exercise, tmp_path, monkeypatch, code, status):
+    """pytest reads the source of each frame for it, which takes longer than most checks, and nobody sees it."""
+    if code is None:
+        (tmp_path / "checks.py").write_text(BROKEN)
+        exercise = dataclasses.replace(exercise, lesson=Lesson("tests/1-broken", tmp_path))
+    else:
+        set_cell(solution, "build_adam", code)
+    laid_out = []
+    with monkeypatch.context() as patched:  # and not where pytest reports this test itself
+        patched.setattr(pytest.Function, "repr_failure", lambda item, *_: laid_out.append(item.name) or "")
+        result = grade(grader, solution, exercise)
+    assert laid_out == []
+    assert result.status == status, result.reason
+    assert any(check.status != "passed" and check.text for check in result.of_cell("test_build_adam"))
 
 
 # --- our own failures ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_a_sandbox_that_dies_once_is_replaced(solution, exercise):
-    with Grader() as grader:
-        process = grader.sandbox._process
-        process.kill()
-        process.wait(10)
-        assert grade(grader, solution, exercise).score == 12
+def test_a_sandbox_that_dies_once_is_replaced(grader, solution, exercise):
+    process = grader.sandbox._process
+    process.kill()
+    process.wait(10)
+    assert grade(grader, solution, exercise).score == 12
 
 
 @pytest.mark.slow
@@ -173,11 +203,7 @@ def test_a_sandbox_that_fails_twice_needs_review(grader, solution, exercise, mon
             "add up to",
         ),
         (
-            "from autograder.checking.check import check\n"
-            + "\n".join(
-                f"@check('test_{name}', 3, 'h')\ndef test_{name}(student):\n    'Is.'\n    raise KeyError('ours')"
-                for name in ("build_sgd", "build_adam", "build_adamw", "decay_pull")
-            ),
+            BROKEN,
             "4 of 4 checks could not be made: KeyError: 'ours'",
         ),
     ],

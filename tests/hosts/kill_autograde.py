@@ -13,7 +13,6 @@ import copy
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,27 +28,22 @@ from nbgrader.api import Gradebook, MissingEntry
 from autograder.authoring import specimens
 from autograder.course import Course
 from autograder.grading.in_notebook import grade_in
-from tests.class_folder import generate
+from tests.class_folder import release
 from tests.conftest import ROOT
 
+NAMES = ("1-build-optimizers",)
 STUDENTS = ("ada", "ben", "eve")
 LONGEST = 300.0
 
 
 class Class:
-    """A course folder in which students hand in one of two versions: all right, or all wrong."""
+    """Students who hand in one of two versions, all right or all wrong, in a course folder that is released."""
 
-    def __init__(self, root: Path, names: Sequence[str] = ("1-build-optimizers",)) -> None:
+    def __init__(self, root: Path, names: Sequence[str] = NAMES) -> None:
         self.root = root
         self.exercises = {name: Course(ROOT).assignment().exercises[name] for name in names}
         self.version = {student: index % 2 for index, student in enumerate(STUDENTS)}
         self.hand_ins = 0
-        shutil.copy(ROOT / "nbgrader_config.py", root)
-        folder = root / "source" / "optimizers"
-        shutil.copytree(ROOT / "source" / "optimizers", folder, ignore=shutil.ignore_patterns("__pycache__", "*.ipynb"))
-        for exercise in self.exercises.values():
-            shutil.copy(exercise.source, folder)
-        generate(root)
         for student in STUDENTS:
             self.hand_in(student)
 
@@ -172,7 +166,7 @@ def main(kills: int, seed: int) -> int:
     moment = random.Random(seed)
     found: list[str] = []
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
-        course = Class(Path(folder))
+        course = Class(release(Path(folder, "course"), NAMES))
         started = time.monotonic()
         course.nbgrader("autograde", "optimizers")
         usual = time.monotonic() - started

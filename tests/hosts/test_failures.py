@@ -23,7 +23,6 @@ from autograder.grading import batch
 from autograder.grading import grader as grader_module
 from autograder.grading.batch import kept_environment
 from autograder.grading.graded import Graded
-from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission
 from autograder.hosts.nbgrader import course as nbgrader_course
 from autograder.hosts.nbgrader import gradebook, plugin
@@ -70,19 +69,18 @@ MOMENTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_sandbox_that_is_killed_is_replaced_once(moment, solution, exercise, monkeypatch):
+def test_a_sandbox_that_is_killed_is_replaced_once(moment, grader, solution, exercise, monkeypatch):
     owner, name, guest_of = MOMENTS[moment]
     original, solution = getattr(owner, name), specimens.without_examples(solution)
-    with Grader() as grader:
-        monkeypatch.setattr(owner, name, at_times(1, original, lambda first: kill_sandbox(guest_of(first))))
-        grade = grader.grade(Submission.of(solution, exercise, "submission")).grade
-        assert (grade.status, grade.score) == ("graded", 12), grade.reason
-        monkeypatch.setattr(owner, name, at_times(10**6, original, lambda first: kill_sandbox(guest_of(first))))
-        grade = grader.grade(Submission.of(solution, exercise, "submission")).grade
-        assert (grade.status, grade.score) == ("needs_review", None)
-        assert "The sandbox failed, twice. Grade this submission again." in grade.reason
-        monkeypatch.setattr(owner, name, original)
-        assert grader.grade(Submission.of(solution, exercise, "submission")).grade.score == 12
+    monkeypatch.setattr(owner, name, at_times(1, original, lambda first: kill_sandbox(guest_of(first))))
+    grade = grader.grade(Submission.of(solution, exercise, "submission")).grade
+    assert (grade.status, grade.score) == ("graded", 12), grade.reason
+    monkeypatch.setattr(owner, name, at_times(10**6, original, lambda first: kill_sandbox(guest_of(first))))
+    grade = grader.grade(Submission.of(solution, exercise, "submission")).grade
+    assert (grade.status, grade.score) == ("needs_review", None)
+    assert "The sandbox failed, twice. Grade this submission again." in grade.reason
+    monkeypatch.setattr(owner, name, original)
+    assert grader.grade(Submission.of(solution, exercise, "submission")).grade.score == 12
 
 
 # --- in the gradebook ---------------------------------------------------------------------------------------------
@@ -107,9 +105,10 @@ class FakeGrader:
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory):
+def before(released, tmp_path_factory):
     """A class of two exercises before its first autograde."""
-    return kill_autograde.Class(tmp_path_factory.mktemp("class"), NAMES)
+    root = shutil.copytree(released(*NAMES), tmp_path_factory.mktemp("before") / "class")
+    return kill_autograde.Class(root, NAMES)
 
 
 @pytest.fixture
@@ -121,10 +120,10 @@ def fake(monkeypatch):
 
 
 @pytest.fixture
-def a_class(released, tmp_path, monkeypatch):
-    shutil.copytree(released.root, tmp_path / "class")
+def a_class(before, tmp_path, monkeypatch):
+    shutil.copytree(before.root, tmp_path / "class")
     monkeypatch.chdir(tmp_path / "class")
-    return released.at(tmp_path / "class")
+    return before.at(tmp_path / "class")
 
 
 def autograde(a_class, student="*", force=False):

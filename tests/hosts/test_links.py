@@ -10,7 +10,7 @@ from nbgrader.utils import notebook_hash
 from autograder.grading import files
 from autograder.grading.batch import kept_environment
 from autograder.hosts.nbgrader import exchange, plugin
-from tests.class_folder import COURSE_ID, NOTEBOOK, ClassFolder, api, generate
+from tests.class_folder import COURSE_ID, NOTEBOOK, ClassFolder, api
 from tests.heaps import crowd, nest, notebooks, ring
 from tests.hosts.test_failures import FakeGrader
 
@@ -62,19 +62,12 @@ NO_FILES = [link, dangling, loop, folder_link, pipe, listening, folder, sparse]
 BESIDE = [kind for kind in NO_FILES if kind is not folder]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    course = ClassFolder(tmp_path_factory.mktemp("links"))
-    generate(course.root)
-    return course
-
-
 @pytest.fixture
-def room(made, tmp_path, monkeypatch):
+def room(released, tmp_path, monkeypatch):
     """A course in which two students have handed in through the exchange, and a file that none of them may read."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plugin, "process_grader", lambda unsafe, private: FakeGrader())
-    course = made.at(tmp_path)
+    course = ClassFolder(tmp_path, released())
     course.secret = tmp_path / "private" / "secret.txt"
     course.secret.parent.mkdir()
     course.secret.write_text(SECRET)

@@ -36,7 +36,7 @@ def test_the_whole_way_through_the_exchange(class_folder, course, exercise):
     class_folder.nbgrader("submit", "optimizers", cwd=class_folder.home)
     class_folder.nbgrader("collect", "optimizers")
     (student,) = (folder.name for folder in (class_folder.root / "submitted").iterdir())
-    class_folder.nbgrader("autograde", "optimizers", "--student", student)
+    class_folder.start_nbgrader("autograde", "optimizers", "--student", student)
     assert class_folder.scores(student) == {
         "test_build_sgd": (3, False),
         "test_build_adam": (0, False),
@@ -98,7 +98,7 @@ def test_a_failed_regrade_leaves_no_old_score(class_folder, solution):
     class_folder.hand_in("again", solution)
     class_folder.nbgrader("autograde", "optimizers", "--student", "again")
     assert set(class_folder.scores("again").values()) == {(3, False)}
-    log = class_folder.nbgrader(
+    log = class_folder.start_nbgrader(
         "autograde", "optimizers", "--student", "again", "--force", ok=False, AUTOGRADER_SANDBOX="none"
     )
     assert "No sandbox works here" in log

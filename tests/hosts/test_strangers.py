@@ -42,10 +42,10 @@ def own_notebook(mark):
 class Room(ClassFolder):
     """A course of two lessons and a problem set of the instructor's own."""
 
-    def __init__(self, folder):
-        super().__init__(folder)
+    def __init__(self, folder, course=None):
+        super().__init__(folder, course)
         for name in ("3-learning-rate-groups", "4-three-way-race"):
-            (self.source / "optimizers" / f"{name}.ipynb").unlink()
+            (self.source / "optimizers" / f"{name}.ipynb").unlink(missing_ok=True)
         (self.source / "ps1").mkdir()
         nbformat.write(own_notebook(self.mark), self.source / "ps1" / "problem.ipynb")
 
@@ -92,9 +92,9 @@ def unreleased(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def all_released(unreleased, tmp_path_factory):
-    room = unreleased.at(tmp_path_factory.mktemp("released"))
-    room.release("optimizers", "ps1")
+def all_released(released, tmp_path_factory):
+    room = Room(tmp_path_factory.mktemp("released"), released(FIRST, SECOND))
+    room.release("ps1")
     return room
 
 

@@ -28,27 +28,16 @@ from autograder.grading.store import Store
 from autograder.hosts.nbgrader.read_class import read_class
 from autograder.hosts.nbgrader.whole_class import Class
 from autograder.results import CheckResult, Grade
-from tests.class_folder import generate
 from tests.conftest import ROOT, set_cell
 from tests.heaps import crowd, nest
 
 NOTEBOOK = "1-build-optimizers"
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory, course):
-    """A course folder whose gradebook knows the exercises; tests copy it."""
-    root = tmp_path_factory.mktemp("released") / "course"
-    root.mkdir()
-    shutil.copy(course.root / "nbgrader_config.py", root)
-    shutil.copytree(course.root / "source", root / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    generate(root)
-    return root
-
-
 @pytest.fixture
 def root(released, tmp_path):
-    return Path(shutil.copytree(released, tmp_path / "course"))
+    """A course folder whose gradebook knows the exercises."""
+    return Path(shutil.copytree(released(), tmp_path / "course"))
 
 
 def hand_in(root: Path, student: str, notebook: nbformat.NotebookNode | bytes, name: str = NOTEBOOK) -> Path:

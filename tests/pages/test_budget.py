@@ -121,19 +121,26 @@ def test_the_hardest_texts_that_are_laid_out_stay_within_the_seconds(name):
 BIG = "".join(chr(33 + n % 90) for n in range(90)) * 10_000
 FIGURE = new.new_output("display_data", {"image/png": as_base64(png(640, 480)), "text/plain": "<Figure>"})
 NOISE = as_base64(png(1, 1, chunk(b"zTXt", bytes(3_000_000))))
+
+
+def showing(outputs: list):
+    """A code cell that shows them. nbformat's own would try each against its schema: seconds, wherever this is read."""
+    cell = new.new_code_cell("x")
+    cell.outputs = outputs
+    return cell
+
+
 SWOLLEN = {
     "code": [new.new_code_cell(BIG)] * 10,
     "markdown": [new.new_markdown_cell(BIG)] * 10,
     "many cells": [new.new_code_cell("x")] * 30_000,
-    "outputs of 10 MB": [new.new_code_cell("x", outputs=[new.new_output("stream", text="<&\"'" * 2_500_000)])],
-    "10,000 outputs": [new.new_code_cell("x", outputs=[new.new_output("stream", text="'")] * 10_000)],
-    "tracebacks": [
-        new.new_code_cell("x", outputs=[new.new_output("error", ename=BIG, evalue=BIG, traceback=[BIG] * 4)])
-    ],
-    "names of errors": [new.new_code_cell("x", outputs=[new.new_output("error", ename=BIG, evalue=BIG)])],
+    "outputs of 10 MB": [showing([new.new_output("stream", text="<&\"'" * 2_500_000)])],
+    "10,000 outputs": [showing([new.new_output("stream", text="'")] * 10_000)],
+    "tracebacks": [showing([new.new_output("error", ename=BIG, evalue=BIG, traceback=[BIG] * 4)])],
+    "names of errors": [showing([new.new_output("error", ename=BIG, evalue=BIG)])],
     "a heading in every figure": [
         new.new_markdown_cell("# " + "a" * 310_000),
-        new.new_code_cell("x", outputs=[FIGURE] * 1_000),
+        showing([FIGURE] * 1_000),
     ],
     "an attachment, again and again": [
         new.new_markdown_cell("![](attachment:a)" * 500, attachments={"a": {"image/png": NOISE}})
@@ -142,7 +149,7 @@ SWOLLEN = {
         new.new_markdown_cell("[a]: attachment:a\n\n" + "![][a]" * 1_000, attachments={"a": {"image/png": NOISE}})
     ],
     "many pictures": [
-        new.new_code_cell("x", outputs=[new.new_output("display_data", {"image/png": NOISE})] * 20),
+        showing([new.new_output("display_data", {"image/png": NOISE})] * 20),
     ],
 }
 

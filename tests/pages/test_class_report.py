@@ -213,6 +213,7 @@ def test_the_curves_of_the_class_lie_over_each_other(made_up):
     assert sum(map(len, crowd.images.values())) < 400_000
 
 
+@pytest.mark.slow
 def test_two_hundred_students_with_one_name_are_told_apart(made_up):
     for number in range(200):
         made_up.add_student(f"kim{number}", first_name="Minjun", last_name="Kim")

@@ -2,10 +2,7 @@
 
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,7 +22,7 @@ from autograder.messages import quote, say
 from autograder.pages import class_report
 from autograder.pages.feedback_page import render
 from autograder.results import CheckResult, Grade
-from tests.conftest import ROOT
+from tests import in_process
 from tests.made_up_class import ASSIGNMENT, MadeUpClass
 from tests.parsed_page import Page
 
@@ -283,16 +280,9 @@ def add(made_up: MadeUpClass, student: str, grade: Grade, notebook=None) -> Path
     return path
 
 
-def generate_feedback(made_up: MadeUpClass, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", "generate_feedback", ASSIGNMENT, *arguments],
-        cwd=made_up.root,
-        env={**os.environ, "JUPYTER_DATA_DIR": str(made_up.root / "jupyter"), "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+def generate_feedback(made_up: MadeUpClass, *arguments: str) -> tuple[int, str]:
+    data = str(made_up.root / "jupyter")
+    return in_process.nbgrader("generate_feedback", ASSIGNMENT, *arguments, cwd=made_up.root, JUPYTER_DATA_DIR=data)
 
 
 STUDENTS = ["ben okri", "김민준", "o'hara+1", "<b>bold<b>"]
@@ -307,8 +297,8 @@ def test_any_name_of_a_folder_gets_its_page(made_up):
     made_up.gradebook.find_comment("build_adam", FIRST, ASSIGNMENT, STUDENTS[0]).auto_comment = "No response."
     made_up.gradebook.find_comment("build_adamw", FIRST, ASSIGNMENT, STUDENTS[0]).manual_comment = "Well *done*"
     made_up.gradebook.db.commit()
-    done = generate_feedback(made_up)
-    assert done.returncode == 0, done.stdout
+    code, printed = generate_feedback(made_up)
+    assert code == 0, printed
     for student in STUDENTS:
         page = (made_up.root / "feedback" / student / ASSIGNMENT / f"{FIRST}.html").read_text()
         assert "<strong>10.5</strong> of 12 points" in page
@@ -320,20 +310,20 @@ def test_any_name_of_a_folder_gets_its_page(made_up):
 @pytest.mark.slow
 def test_what_stands_in_the_way_of_a_page_is_named(made_up):
     """Half an autograded notebook, another course's gradebook, and nobody at all: no page, and a reason."""
-    assert "No notebooks were matched" in generate_feedback(made_up).stdout
+    assert "No notebooks were matched" in generate_feedback(made_up)[1]
     exercise = made_up.exercises[FIRST]
     for student in ("ada", "ben"):
         path = add(made_up, student, made_up_grade(exercise))
     path.write_bytes(path.read_bytes()[:5000])
-    done = generate_feedback(made_up)
-    assert done.returncode == 1 and f"autograder autograde {ASSIGNMENT}" in done.stdout
+    code, printed = generate_feedback(made_up)
+    assert code == 1 and f"autograder autograde {ASSIGNMENT}" in printed
     assert [page.parent.parent.name for page in made_up.root.glob("feedback/*/*/*.html")] == ["ada"]
     made_up.gradebook.close()
     (made_up.root / "gradebook.db").unlink()
     with Gradebook(f"sqlite:///{made_up.root / 'gradebook.db'}") as other:
         other.add_assignment("calculus")
-    done = generate_feedback(made_up, "--student", "ada", "--force")
-    assert done.returncode == 1 and "gradebook of another course" in done.stdout
+    code, printed = generate_feedback(made_up, "--student", "ada", "--force")
+    assert code == 1 and "gradebook of another course" in printed
 
 
 # --- in a browser -------------------------------------------------------------------------------------------------
