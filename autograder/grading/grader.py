@@ -41,7 +41,7 @@ class Grader:
         self._unsafe = unsafe
         self.limits = limits
         self._sandbox = sandbox
-        self._was_late = False
+        self._was_late = self._was_closed = False
         self._private = private
 
     def __enter__(self) -> Grader:
@@ -91,8 +91,10 @@ class Grader:
 
     def _grade(self, submission: Submission, sandbox: Sandbox, started: float, quick: bool) -> Graded:
         exercise = submission.exercise
-        self._was_late = False
+        self._was_late = self._was_closed = False
         checks, outputs = (self._judge_quickly if quick else self._judge)(submission, sandbox)
+        if self._was_closed:  # by what an earlier check or cell has left behind, perhaps: a second time counts
+            checks, outputs = self._judge_failed(submission, sandbox, checks, outputs)
         _expect_to_add_up(checks, exercise.points, str(exercise))
         left_out = len(submission.cells()) - len(outputs)
         if left_out:
@@ -115,8 +117,16 @@ class Grader:
         checks, outputs = self._judge(submission, sandbox, quick=True)
         if any(isinstance(output, wire.Error) for shown in outputs.values() for output in shown):
             return self._judge(submission, sandbox)
+        if len(outputs) == len(submission.cells()):
+            return checks, outputs
+        return self._judge_failed(submission, sandbox, checks, outputs)
+
+    def _judge_failed(
+        self, submission: Submission, sandbox: Sandbox, checks: list[CheckResult], outputs: Outputs
+    ) -> tuple[list[CheckResult], Outputs]:
+        """Judge the checks that have failed once more, on the whole notebook in a new Guest."""
         failed = {check.name for check in checks if check.status != "passed"}
-        if not failed or len(outputs) == len(submission.cells()):
+        if not failed:
             return checks, outputs
         again, outputs = self._judge(submission, sandbox, only=failed)
         judged = {check.name: check for check in again}
@@ -132,6 +142,7 @@ class Grader:
             checks = make_checks(guest, exercise.lesson.folder, files, only)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
             self._was_late |= guest.was_late
+            self._was_closed |= guest.was_closed
             return checks, outputs
 
 

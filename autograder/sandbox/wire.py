@@ -41,6 +41,11 @@ class Closed(WireError):
     """The other side has gone."""
 
 
+LOST_CHANNEL = 97
+"""Exit code of a Guest that lives and can't speak: code in it has closed its channel. Student code can exit with it,
+too: it only chooses a sentence."""
+
+
 class Late(WireError):
     """Nothing came in time."""
 

@@ -37,6 +37,7 @@ FILES = 4096
 PROCESSES = 301
 """Processes and threads that a Guest may have: the least that the kernel takes for a PID namespace."""
 OPEN_FILES = 256
+"""Files that a process of a Guest may have open."""
 CPU_SECONDS = 600
 """CPU time of one process of a Guest, whatever else fails. Cells and calls have their own, lower limits."""
 

@@ -15,6 +15,7 @@ import msgspec
 import torch
 
 from autograder.sandbox import wire
+from autograder.sandbox.guest import descriptors
 from autograder.sandbox.guest.describe import Describer, type_name
 from autograder.sandbox.guest.isolation import Isolation
 from autograder.sandbox.guest.kernel import Kernel, cpu_limit, seed_everything
@@ -39,7 +40,7 @@ def serve(channel: socket.socket, kernel: Kernel, isolation: Isolation) -> None:
             _reap()
             if _fork(isolation) == 0:
                 channel.close()
-                _serve_calls(socket.socket(fileno=fd), kernel)
+                _serve_calls(socket.socket(fileno=descriptors.as_channel(fd)), kernel)
                 os._exit(0)
             os.close(fd)
 
