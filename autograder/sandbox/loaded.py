@@ -82,6 +82,8 @@ class Guest:
     _outputs: list[list[wire.Output]] = field(default_factory=list)
     faults: dict[int, Message] = field(default_factory=dict)
     """Why cells did not come to their ends: those that ended or hung the process."""
+    removed: dict[str, str] = field(default_factory=dict)
+    """What cells have defined and a later one has removed, with that one's label."""
     was_late: bool = False
     """Whether the clock has stopped something: it may have waited for a busy machine, or for another process."""
     was_closed: bool = False
@@ -162,13 +164,15 @@ class Guest:
     def _receive_outputs(self) -> bool:
         """Whether all cells ran; if not, the one to blame is in ``_faults`` and the process is dead."""
         assert self._channel is not None
-        self._outputs, shown = [], 0
+        self._outputs, self.removed, defined, shown = [], {}, set[str](), 0
         for index in range(len(self.cells)):
             try:
                 done = wire.receive(self._channel, _cell_done, self.at_most(self.limits.wall(self.limits.cell)))
             except wire.WireError as error:
                 self.faults[index] = self._explain(error, self.limits.cell)
                 return False
+            self.removed.update(dict.fromkeys(defined - set(done.defined), self.cells[index].label))
+            defined = set(done.defined)
             shown += len(_encoder.encode(done.outputs))
             outputs: list[wire.Output] = done.outputs if shown <= MAX_SHOWN else [_TOO_MUCH]
             self._outputs.append([_stopped(self.faults[index])] if index in self.faults else outputs)

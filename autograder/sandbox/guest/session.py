@@ -51,9 +51,11 @@ def _load(message: wire.Load, channel: socket.socket, kernel: Kernel) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     seed_everything()
+    labels = dict.fromkeys(cell.label for cell in message.cells)
     for index, cell in enumerate(message.cells):
         outputs = [] if index in message.skip else kernel.run(cell, message.seconds)
-        wire.send(channel, wire.CellDone(outputs))
+        defined = [label for label in labels if label in kernel.user_ns][: wire.MAX_DEFINED]
+        wire.send(channel, wire.CellDone(outputs, defined))
     gc.freeze()
 
 

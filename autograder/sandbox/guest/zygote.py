@@ -21,7 +21,7 @@ import msgspec
 import torch
 
 from autograder.sandbox import wire
-from autograder.sandbox.guest import descriptors, isolation, session
+from autograder.sandbox.guest import debuggers, descriptors, isolation, session, workers
 from autograder.sandbox.guest.kernel import Kernel, make_kernel
 
 _decoder = msgspec.msgpack.Decoder(wire.ToZygote)
@@ -44,9 +44,11 @@ def main(backend: str, scratch: str, readable: list[str], becomes_nobody: bool) 
         isolated = isolation.Namespaces.prepare()
     elif backend == "sandlock":
         isolated = isolation.Landlocked.prepare(scratch, readable, becomes_nobody)
+        workers.do_without_shared_memory()
     else:
         isolated = isolation.Unconfined(scratch)
     kernel = make_kernel()
+    debuggers.switch_off()
     descriptors.close_fonts()
     gc.collect()
     gc.freeze()
