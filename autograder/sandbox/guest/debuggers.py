@@ -11,11 +11,10 @@ from IPython.core import debugger
 def switch_off() -> None:
     """Call in the Zygote: from then on a breakpoint is passed, and a debugger that finds no more input lets go on."""
     sys.breakpointhook = _pass
-    for module in (pdb, debugger):
-        module.set_trace = _pass  # type: ignore[assignment]
+    pdb.set_trace = debugger.set_trace = _pass
     for kind in (pdb.Pdb, debugger.Pdb):
-        kind.set_trace = _pass  # type: ignore[assignment,method-assign]
-        kind.do_EOF = kind.do_continue  # type: ignore[assignment,method-assign]
+        kind.set_trace = _pass  # type: ignore[method-assign]
+        kind.do_EOF = kind.do_continue  # type: ignore[method-assign]
 
 
 def _pass(*args: object, **kwargs: object) -> None:

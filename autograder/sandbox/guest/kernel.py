@@ -195,6 +195,7 @@ class Kernel(InteractiveShell):
 
     def silently(self, function: Callable[[], object]) -> object:
         """Call a function, and drop what it prints; what it displays is not even drawn."""
+        assert self.display_formatter is not None  # IPython always makes one
         for formatter in self.display_formatter.formatters.values():
             formatter.enabled = False
         OUTPUTS.clear()

@@ -7,7 +7,7 @@ tensors go to another process as copies. Started anew (``spawn``), a process has
 
 from __future__ import annotations
 
-import _multiprocessing  # type: ignore[import-not-found]  # it has no stub
+import _multiprocessing
 import multiprocessing.heap
 import os
 import select
