@@ -68,6 +68,25 @@ def test_a_channel_is_out_of_the_way_of_the_numbers_that_files_get(sandbox, clos
         assert errors(guest) == []
 
 
+@pytest.mark.parametrize("held", range(10))
+def test_what_the_zygote_has_opened_closes_no_channel(sandbox, held):
+    """Whatever number the channel of a check gets: a cell holds some files, and a call draws new texts and collects."""
+    source = f"""
+import gc, matplotlib.pyplot as plt
+from matplotlib.mathtext import MathTextParser
+held = [open("/dev/null") for _ in range({held})]
+def plot_race():
+    for number in range(60):
+        MathTextParser("path").parse(f"$x_{{{{{{number}}}}}}$")
+    gc.collect()
+    return plt.subplots()[1]
+"""
+    with load(sandbox, source) as guest, contextlib.closing(Student(guest.fork())) as student:
+        student.allow(60)
+        assert isinstance(student.plot_race(), AxesDescription)
+        assert isinstance(student.plot_race(), AxesDescription)
+
+
 CURVES = {"SGD": [1.5, 1.4, 1.3], "Adam": [1.5, 0.6, 0.2]}
 
 
