@@ -101,6 +101,13 @@ class Student:
                 function=function,
                 seconds=self._fork.guest.limits.call if self._seconds is None else self._seconds,
             )
+        elif name == "autograder.sandbox.guest.kernel.DrawingLimit":
+            text = say(
+                "{function} was stopped after {seconds:g} seconds of computing, while it was drawing a figure. "
+                "Draw less often: once, after the last step.",
+                function=function,
+                seconds=self._fork.guest.limits.call if self._seconds is None else self._seconds,
+            )
         elif said:
             text = say("{function} raised {error}: {text}", function=function, error=name, text=quote(said))
         else:
@@ -140,6 +147,12 @@ class Student:
                 "{function} is not defined. Its cell did not come to its end. {reason}",
                 function=function,
                 reason=guest.faults[place],
+            )
+        if function in guest.removed:
+            return say(
+                "{function} is not defined any more: {cell} has removed it, as %reset and del do.",
+                function=function,
+                cell=quote(guest.removed[function]),
             )
         if errors:
             return say(

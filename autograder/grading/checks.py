@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
@@ -37,14 +37,16 @@ _PYTEST_OPTIONS = [
 ]
 
 
-def make_checks(guest: Guest, folder: Path, files: Sequence[Path]) -> list[CheckResult]:
-    """Run the files of checks, which lie in a lesson's folder, on a loaded notebook.
+def make_checks(
+    guest: Guest, folder: Path, files: Sequence[Path], only: Collection[str] | None = None
+) -> list[CheckResult]:
+    """Run the files of checks, which lie in a lesson's folder, on a loaded notebook; all of them, or those named.
 
     Raises ChecksError when pytest can't run them, and SandboxError when the sandbox failed on the way.
     """
     _forget_what_changed(folder)
     session = _collected.pop((folder, *files), None) or _collect(folder, files)
-    results = session.judge(guest)
+    results = session.judge(guest, only)
     _collected[folder, *files] = session  # not one that was interrupted: it may be in the midst of a check
     return results
 
@@ -110,14 +112,15 @@ class _Session:
         self.items: list[pytest.Item] = []
         self.problems: list[str] = []
 
-    def judge(self, guest: Guest) -> list[CheckResult]:
-        """Make the checks that pytest has found on a loaded notebook."""
+    def judge(self, guest: Guest, only: Collection[str] | None) -> list[CheckResult]:
+        """Make the checks that pytest has found, or those named, on a loaded notebook."""
         self._shown: list[Shown] = []
         self._ladder = Ladder(guest, self._shown)
         self._results: list[CheckResult] = []
         self._sandbox_error: SandboxError | None = None
+        items = [item for item in self.items if only is None or item.name in only]
         try:
-            for item, following in zip_longest(self.items, self.items[1:]):
+            for item, following in zip_longest(items, items[1:]):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         except Exception as error:
             raise ChecksError(f"pytest could not make the checks: {error!r}") from error

@@ -6,7 +6,7 @@ Student code never runs in this process.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import torch
@@ -41,7 +41,7 @@ class Grader:
         self._unsafe = unsafe
         self.limits = limits
         self._sandbox = sandbox
-        self._was_late = False
+        self._was_late = self._was_closed = False
         self._private = private
 
     def __enter__(self) -> Grader:
@@ -91,8 +91,10 @@ class Grader:
 
     def _grade(self, submission: Submission, sandbox: Sandbox, started: float, quick: bool) -> Graded:
         exercise = submission.exercise
-        self._was_late = False
+        self._was_late = self._was_closed = False
         checks, outputs = (self._judge_quickly if quick else self._judge)(submission, sandbox)
+        if self._was_closed:  # by what an earlier check or cell has left behind, perhaps: a second time counts
+            checks, outputs = self._judge_failed(submission, sandbox, checks, outputs)
         _expect_to_add_up(checks, exercise.points, str(exercise))
         left_out = len(submission.cells()) - len(outputs)
         if left_out:
@@ -121,16 +123,28 @@ class Grader:
         )
         return (checks, outputs) if went_well else self._judge(submission, sandbox)
 
-    def _judge(
-        self, submission: Submission, sandbox: Sandbox, quick: bool = False
+    def _judge_failed(
+        self, submission: Submission, sandbox: Sandbox, checks: list[CheckResult], outputs: Outputs
     ) -> tuple[list[CheckResult], Outputs]:
-        """Load the submission and make its checks; what its cells displayed."""
+        """Judge the checks that have failed once more, on the whole notebook in a new Guest."""
+        failed = {check.name for check in checks if check.status != "passed"}
+        if not failed:
+            return checks, outputs
+        again, outputs = self._judge(submission, sandbox, only=failed)
+        judged = {check.name: check for check in again}
+        return [judged.get(check.name, check) for check in checks], outputs
+
+    def _judge(
+        self, submission: Submission, sandbox: Sandbox, quick: bool = False, only: Collection[str] | None = None
+    ) -> tuple[list[CheckResult], Outputs]:
+        """Load the submission and make its checks, all or ``only`` some; what its cells displayed."""
         exercise = submission.exercise
         files, cells = exercise.checks, submission.cells(quick)
         with load(sandbox, [cell for _, cell in cells], exercise.files, self.limits) as guest:
-            checks = make_checks(guest, exercise.lesson.folder, files)
+            checks = make_checks(guest, exercise.lesson.folder, files, only)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
             self._was_late |= guest.was_late
+            self._was_closed |= guest.was_closed
             return checks, outputs
 
 

@@ -2,7 +2,8 @@
 
 All checks share a fork of the loaded notebook as long as they pass. One that fails is judged again on the next rung,
 and only the last verdict counts, so that nobody loses a point to what an earlier check left behind. A rung sees only
-checks that have failed on the one below, and a check that has passed is never judged again.
+checks that have failed on the one below, and a check that has passed is never judged again. Above the rungs here
+are whole notebooks, in a new Guest: see ``grader.py`` and ``batch.grade_all``.
 """
 
 from __future__ import annotations

@@ -82,8 +82,12 @@ class Guest:
     _outputs: list[list[wire.Output]] = field(default_factory=list)
     faults: dict[int, Message] = field(default_factory=dict)
     """Why cells did not come to their ends: those that ended or hung the process."""
+    removed: dict[str, str] = field(default_factory=dict)
+    """What cells have defined and a later one has removed, with that one's label."""
     was_late: bool = False
     """Whether the clock has stopped something: it may have waited for a busy machine, or for another process."""
+    was_closed: bool = False
+    """Whether a channel has ended before its time: the process has, or code in it has closed what is not its own."""
     _loaded: bool = False
     _pid: int | None = None
     _channel: socket.socket | None = None
@@ -160,13 +164,15 @@ class Guest:
     def _receive_outputs(self) -> bool:
         """Whether all cells ran; if not, the one to blame is in ``_faults`` and the process is dead."""
         assert self._channel is not None
-        self._outputs, shown = [], 0
+        self._outputs, self.removed, defined, shown = [], {}, set[str](), 0
         for index in range(len(self.cells)):
             try:
                 done = wire.receive(self._channel, _cell_done, self.at_most(self.limits.wall(self.limits.cell)))
             except wire.WireError as error:
                 self.faults[index] = self._explain(error, self.limits.cell)
                 return False
+            self.removed.update(dict.fromkeys(defined - set(done.defined), self.cells[index].label))
+            defined = set(done.defined)
             shown += len(_encoder.encode(done.outputs))
             outputs: list[wire.Output] = done.outputs if shown <= MAX_SHOWN else [_TOO_MUCH]
             self._outputs.append([_stopped(self.faults[index])] if index in self.faults else outputs)
@@ -208,6 +214,7 @@ class Guest:
                     channel.close()
                     self.end()
                     if attempt:
+                        self.was_closed = True
                         raise StudentFault(self.why_silent()) from error
         raise SandboxError("not reached")
 
@@ -225,6 +232,9 @@ class Guest:
             return self.why_late(say("It"), self.limits.wall(seconds))
         if not isinstance(error, wire.Closed):
             return say("It interfered with the grader's connection.")
+        self.was_closed = True
+        if status == wire.LOST_CHANNEL:
+            return say("It closed the notebook's connection to the grader.")
         if status is None or status == 0:
             return say("It ended the Python process.")
         if status < 0:
@@ -266,8 +276,11 @@ class Fork:
             self.guest.was_late = True
             raise StudentFault(self.guest.why_ended(who, self.guest.why_late(who, wall))) from None
         except wire.Closed:
+            self.guest.was_closed = True
             self.guest.sandbox.confirm()
-            ended = say("{who} ended the Python process instead of returning.", who=who)
+            ended = say(
+                "{who} ended the Python process, or closed its connection to the grader, instead of returning.", who=who
+            )
             raise StudentFault(self.guest.why_ended(who, ended)) from None
         except wire.WireError:
             raise StudentFault(say("{who} sent something that is too large or not a result.", who=who)) from None
@@ -279,6 +292,7 @@ class Fork:
                 wire.receive(self._channel, _forked, self.guest.at_most(FORK_SECONDS))
             except wire.WireError as error:
                 if attempt or self.guest.is_out_of_time:
+                    self.guest.was_closed = True
                     self.guest.sandbox.confirm()
                     raise StudentFault(self.guest.why_silent()) from error
                 self.guest.end()

@@ -24,6 +24,8 @@ MAX_COUNT = 250_000
 """How many values, keys and containers one message may hold: in Python each takes up to a few hundred bytes."""
 MAX_NAME = 2_000
 """Characters of a name: of a class, a parameter, an axis."""
+MAX_DEFINED = 1_000
+"""Names that a cell's end may tell."""
 MAX_TEXT = 110_000
 """Characters of any other text."""
 
@@ -39,6 +41,11 @@ class WireError(Exception):
 
 class Closed(WireError):
     """The other side has gone."""
+
+
+LOST_CHANNEL = 97
+"""Exit code of a Guest that lives and can't speak: code in it has closed its channel. Student code can exit with it,
+too: it only chooses a sentence."""
 
 
 class Late(WireError):
@@ -237,6 +244,8 @@ class CellDone(Struct, frozen=True, tag="cell"):
     """A cell has ended, well or badly."""
 
     outputs: Annotated[list[Output], Meta(max_length=100)]
+    defined: Annotated[list[Name], Meta(max_length=MAX_DEFINED)] = []
+    """Which of the labels of cells are names that the notebook defines now."""
 
 
 class Returned(Struct, frozen=True, tag="returned"):

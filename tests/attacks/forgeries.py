@@ -116,7 +116,7 @@ import threading
 
 from autograder.sandbox import wire
 
-channel = socket.socket(fileno=os.dup(3))
+channel = socket.socket(fileno=os.dup(240))
 for _ in range(200):
     wire.send(channel, wire.CellDone([wire.Display(True, "12.0", None)]))
 
@@ -150,26 +150,26 @@ os.closerange(3, 256)
 import os
 import socket
 
-channel = socket.socket(fileno=os.dup(3))
+channel = socket.socket(fileno=os.dup(240))
 channel.setblocking(False)
 null = os.open("/dev/null", os.O_RDONLY)
 for _ in range(2000):
     try:
-        socket.send_fds(channel, [b"\0"], [null, 3, 0])
+        socket.send_fds(channel, [b"\0"], [null, 240, 0])
     except OSError:
         break
 
 # %% A message that announces four gigabytes holds="contained"
 import os
 
-os.write(3, b"\xff\xff\xff\xff" + b"x" * 1000)
+os.write(240, b"\xff\xff\xff\xff" + b"x" * 1000)
 
 # %% A message that comes one byte at a time holds="contained"
 import os
 import time
 
 for byte in b"\x00\x0f\xff\xff" + b"\xc0" * 1000:
-    os.write(3, bytes([byte]))
+    os.write(240, bytes([byte]))
     time.sleep(0.05)
 
 # %% Outputs far beyond every limit, past the recorder holds="contained"
@@ -182,7 +182,7 @@ payload = wire._encoder.encode(wire.CellDone([wire.Stream("stdout", "x" * 15_000
 for _ in range(8):
     data = memoryview(struct.pack(">I", len(payload)) + payload)
     while data:
-        data = data[os.write(3, data) :]
+        data = data[os.write(240, data) :]
 
 # %% An exception with a message of megabytes, past the limit holds="contained"
 from autograder.sandbox import wire

@@ -238,7 +238,7 @@ for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_STACK, resource.RLIMIT_AS,
 # %% Modules that shadow those of the grader holds="contained"
 import os
 
-evil = "import os\nos.write(3, b'evil')\nraise SystemExit"
+evil = "import os\nos.write(240, b'evil')\nraise SystemExit"
 for name in ("torch", "lab", "numpy", "sitecustomize", "usercustomize", "conftest", "msgspec", "pickle", "autograder"):
     for folder in (".", os.environ["HOME"], "/tmp", "/box"):
         try:

@@ -285,3 +285,47 @@ for name in ("kernel/core_pattern", "kernel/pid_max", "vm/drop_caches", "kernel/
         print("written", name)
     except OSError as error:
         print(error.strerror)
+
+# %% A call closes every descriptor holds="contained"
+import os
+
+
+def build_sgd(*args, **kwargs):
+    os.closerange(3, 1000)
+
+
+def build_adam(*args, **kwargs):
+    for number in range(256):
+        os.dup2(0, number)
+
+
+# %% A cell closes every descriptor holds="contained"
+import os
+
+os.closerange(3, 1000)
+
+# %% Every descriptor is closed while a check is being made, and again by what is collected later holds="contained"
+import os
+import threading
+import time
+
+
+class Closes:
+    def __del__(self):
+        os.closerange(3, 1000)
+
+
+def close():
+    while True:
+        os.closerange(3, 1000)
+        time.sleep(0.001)
+
+
+def build_sgd(*args, **kwargs):
+    threading.Thread(target=close, daemon=True).start()
+
+
+def build_adam(*args, **kwargs):
+    rest = [Closes()]
+    rest.append(rest)
+

@@ -35,8 +35,11 @@ DISK = 64 * 2**20
 FILES = 4096
 """Files a Guest may create."""
 PROCESSES = 301
-"""Processes and threads that a Guest may have: the least that the kernel takes for a PID namespace."""
+"""Processes and threads that a Guest may have at once."""
+FIRST_REUSED = 300
+"""Where all numbers of a PID namespace have been used once, the kernel goes on with this one (RESERVED_PIDS)."""
 OPEN_FILES = 256
+"""Files that a process of a Guest may have open."""
 CPU_SECONDS = 600
 """CPU time of one process of a Guest, whatever else fails. Cells and calls have their own, lower limits."""
 
@@ -77,7 +80,7 @@ class Namespaces:
         _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "new mount namespace")
         _check(_libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
         with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
-            file.write(str(PROCESSES))  # per namespace since Linux 6.14; RLIMIT_NPROC serves before
+            file.write(str(FIRST_REUSED + PROCESSES))  # per namespace since Linux 6.14; RLIMIT_NPROC serves before
         # a Guest must not leave the place where the kernel looks first for memory, nor change a machine of root's
         _make_read_only(b"/proc")
         size = f"size={DISK},nr_inodes={FILES},mode=0700,uid={GUEST},gid={GUEST}".encode()

@@ -21,11 +21,11 @@ from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from matplotlib import pyplot
 from traitlets import Type
 from traitlets.config import Config
 
 from autograder.sandbox import wire
+from autograder.sandbox.guest import figures, shell
 
 MAX_OUTPUT_TEXT = 100_000
 MAX_OUTPUTS = 100
@@ -36,11 +36,19 @@ class TimeLimit(BaseException):
     """The cell or the call has used up its CPU time."""
 
 
+class DrawingLimit(TimeLimit):
+    """It has, and was drawing a figure."""
+
+
 @contextlib.contextmanager
 def cpu_limit(seconds: float) -> Iterator[None]:
     """Raise TimeLimit in this block after ``seconds`` of CPU time."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        if any(
+            caller.f_globals.get("__name__", "").startswith("matplotlib.") for caller, _ in traceback.walk_stack(frame)
+        ):
+            raise DrawingLimit(f"stopped after {seconds:g} seconds of computing, while it was drawing a figure")
         raise TimeLimit(f"stopped after {seconds:g} seconds of computing")
 
     signal.signal(signal.SIGPROF, stop)
@@ -148,11 +156,30 @@ class Kernel(InteractiveShell):
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_ResultHook)
 
+    def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
+        """Figures stay inline, whatever %matplotlib or %pylab asks for."""
+        found: tuple[str | None, str] = super().enable_matplotlib("inline")
+        return found
+
     def enable_gui(self, gui: str | None = None) -> None:
         """Inline figures need no event loop."""
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
         OUTPUTS.add(wire.Error(etype.__name__, str(evalue)[:MAX_OUTPUT_TEXT], [line[:MAX_OUTPUT_TEXT] for line in stb]))
+
+    def show_usage_error(self, exc: BaseException) -> None:
+        """A wrong use of a magic ends its cell, so it is an error like any other."""
+        OUTPUTS.add(wire.Error("UsageError", str(exc)[:MAX_OUTPUT_TEXT], [f"UsageError: {exc}"[:MAX_OUTPUT_TEXT]]))
+
+    def system(self, command: str) -> None:
+        """Run a line of the shell, after ``!`` or for %pip: what it prints is the cell's, and it does not end it."""
+        self.user_ns["_exit_code"] = shell.run(self.var_expand(command, depth=1), lambda text: print(text, end=""))
+
+    def run_cell_magic(self, magic_name: str, line: str, cell: str) -> object:
+        """Scripts such as %%bash don't end their cell when they fail, either."""
+        if magic_name in shell.SCRIPTS:
+            line = f"--no-raise-error {line}"
+        return super().run_cell_magic(magic_name, line, cell)
 
     def run(self, cell: wire.Cell, seconds: float) -> list[wire.Output]:
         """Run one cell and return its outputs."""
@@ -167,7 +194,10 @@ class Kernel(InteractiveShell):
         return OUTPUTS.items
 
     def silently(self, function: Callable[[], object]) -> object:
-        """Call a function, and drop what it prints."""
+        """Call a function, and drop what it prints; what it displays is not even drawn."""
+        assert self.display_formatter is not None  # IPython always makes one
+        for formatter in self.display_formatter.formatters.values():
+            formatter.enabled = False
         OUTPUTS.clear()
         with contextlib.redirect_stdout(_Printed("stdout")), contextlib.redirect_stderr(_Printed("stderr")):
             return function()
@@ -211,7 +241,7 @@ def make_kernel() -> Kernel:
     errors = [output for output in outputs if isinstance(output, wire.Error)]
     if errors:
         raise RuntimeError("the warm-up failed:\n" + "\n".join(errors[0].traceback))
-    pyplot.uninstall_repl_displayhook()  # it draws each figure for nobody, before the inline backend draws it
+    figures.show_inline_only()
     kernel.execution_count = 1
     return kernel
 

@@ -15,6 +15,7 @@ import msgspec
 import torch
 
 from autograder.sandbox import wire
+from autograder.sandbox.guest import descriptors
 from autograder.sandbox.guest.describe import Describer, type_name
 from autograder.sandbox.guest.isolation import Isolation
 from autograder.sandbox.guest.kernel import Kernel, cpu_limit, seed_everything
@@ -39,7 +40,7 @@ def serve(channel: socket.socket, kernel: Kernel, isolation: Isolation) -> None:
             _reap()
             if _fork(isolation) == 0:
                 channel.close()
-                _serve_calls(socket.socket(fileno=fd), kernel)
+                _serve_calls(socket.socket(fileno=descriptors.as_channel(fd)), kernel)
                 os._exit(0)
             os.close(fd)
 
@@ -50,9 +51,11 @@ def _load(message: wire.Load, channel: socket.socket, kernel: Kernel) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     seed_everything()
+    labels = dict.fromkeys(cell.label for cell in message.cells)
     for index, cell in enumerate(message.cells):
         outputs = [] if index in message.skip else kernel.run(cell, message.seconds)
-        wire.send(channel, wire.CellDone(outputs))
+        defined = [label for label in labels if label in kernel.user_ns][: wire.MAX_DEFINED]
+        wire.send(channel, wire.CellDone(outputs, defined))
     gc.freeze()
 
 

@@ -9,7 +9,7 @@ import contextlib
 import gc
 import os
 import platform
-import resource
+import signal
 import socket
 import sys
 import tempfile
@@ -21,7 +21,7 @@ import msgspec
 import torch
 
 from autograder.sandbox import wire
-from autograder.sandbox.guest import isolation, session
+from autograder.sandbox.guest import debuggers, descriptors, isolation, session, workers
 from autograder.sandbox.guest.kernel import Kernel, make_kernel
 
 _decoder = msgspec.msgpack.Decoder(wire.ToZygote)
@@ -34,7 +34,7 @@ def main(backend: str, scratch: str, readable: list[str], becomes_nobody: bool) 
     Call it with the garbage collector off: it looks through all that is being imported, again and again.
     """
     control = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     isolation.be_killed_first()
     torch.set_num_threads(1)
     import torchvision  # noqa: F401  imported here so that no Guest pays for it
@@ -44,9 +44,12 @@ def main(backend: str, scratch: str, readable: list[str], becomes_nobody: bool) 
         isolated = isolation.Namespaces.prepare()
     elif backend == "sandlock":
         isolated = isolation.Landlocked.prepare(scratch, readable, becomes_nobody)
+        workers.do_without_shared_memory()
     else:
         isolated = isolation.Unconfined(scratch)
     kernel = make_kernel()
+    debuggers.switch_off()
+    descriptors.close_fonts()
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -94,34 +97,32 @@ def _end(pid: int, isolated: isolation.Isolation) -> int:
     ended, status = os.waitpid(pid, os.WNOHANG)
     with contextlib.suppress(ProcessLookupError):
         isolated.end(pid)
-    if ended == 0:
-        _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1] if ended == 0 else status)
+    if ended == 0 and code == -signal.SIGKILL:  # it has lived until now
+        code = wire.LOST_CHANNEL
     with contextlib.suppress(ChildProcessError):
         while True:  # there is no other Guest now: these are what it has left behind, and killed as well
             os.waitpid(-1, 0)
-    return os.waitstatus_to_exitcode(status)
+    return code
 
 
 def _become_guest(fd: int, kernel: Kernel, isolated: isolation.Isolation) -> None:
     """Turn this fork into a Guest. Never returns."""
     code = 1
     try:
-        os.dup2(fd, 3, inheritable=False)
-        os.closerange(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        fd = descriptors.let_go_of_inherited(fd)
         os.setsid()  # a signal to its own process group must not reach the Zygote, whatever namespace it is in
-        null = os.open(os.devnull, os.O_RDWR)
         directory = isolated.enter()
         os.chdir(directory)
         os.environ.update(HOME=directory, TMPDIR=directory)
         sys.path.insert(0, directory)
         tempfile.tempdir = None
         isolation.set_limits()
-        with socket.socket(fileno=3) as channel:
-            os.dup2(null, 1)
-            os.dup2(null, 2)
-            os.close(null)
-            session.serve(channel, kernel, isolated)
+        descriptors.let_go_of_log()
+        session.serve(socket.socket(fileno=fd), kernel, isolated)
         code = 0
+    except wire.Closed:
+        code = wire.LOST_CHANNEL
     except BaseException:
         traceback.print_exc()
     finally:
