@@ -21,7 +21,11 @@ MAX_CELLS = 2_500
 """A notebook of this course has some 20. To run thousands takes minutes, even where each does nothing."""
 
 MAX_PARTS = 20_000
-"""Lists and dicts in a notebook without its outputs. nbformat takes seconds for a hundred thousand of them."""
+"""Lists and dicts in a notebook without its outputs, and names in a dict beyond ``MAX_NAMES``. nbformat takes seconds
+for a hundred thousand of them."""
+
+MAX_NAMES = 10
+"""Of a dict. Those of a cell and of nbgrader have nine at most; a million wrong names in a cell took 45 seconds."""
 
 MAX_BRACKETS = 5_000_000
 """Outputs included. To read some millions of lists takes longer than any notebook is worth, and much memory."""
@@ -142,11 +146,11 @@ def _count_cells(content: dict[str, Any]) -> int:
 
 
 def _count_parts(content: object) -> int:
-    """How many lists and dicts there are; no more are counted than are too many."""
+    """How many lists, dicts and surplus names there are; not much more is counted than is too many."""
     waiting, count = [content], 0
     while waiting and count <= MAX_PARTS:
         part = waiting.pop()
-        count += 1
+        count += 1 + (max(0, len(part) - MAX_NAMES) if isinstance(part, dict) else 0)
         inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
         waiting += [value for value in inside if isinstance(value, (dict, list))]
     return count
