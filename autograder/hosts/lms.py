@@ -94,7 +94,7 @@ def _identifier(text: str) -> str:
 
 
 def _no_formula(text: str) -> str:
-    """The text with an apostrophe before what a spreadsheet could take for the begin of a formula, whatever the width of its sign."""
+    """The text with an apostrophe before what could begin a formula, whatever the width of its sign."""
     return re.sub(r"(^|[;,\t\r\n])(\s*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])", r"\1\2'", text)
 
 
