@@ -380,12 +380,22 @@ def test_what_is_private_is_hidden_under_what_is_shown(library, scratch):
     assert environment.is_dir()
 
 
-def test_an_environment_in_a_private_folder_stays(library, scratch, monkeypatch):
+@pytest.mark.parametrize("place", ["lib", ".venv/lib", "a/b/c/d"])
+def test_an_environment_in_a_private_folder_stays(library, scratch, monkeypatch, place):
+    """Though all of it lies under something that is shown anyway."""
     course = put(library / "course")
-    environment = put(course / "lib", "shown.py")
-    monkeypatch.setattr(shown, "readable_paths", lambda found=shown.readable_paths(): [*found, str(environment)])
-    monkeypatch.setattr(confinement, "readable_paths", shown.readable_paths)
-    code = f"import os\nassert os.listdir({str(course)!r}) == ['lib'] and os.listdir({str(environment)!r})"
+    environment = put(course / place, "shown.py")
+    monkeypatch.setattr(shown, "_ETC", [*shown._ETC, str(environment)])
+    first = place.split("/")[0]
+    code = f"import os\nassert os.listdir({str(course)!r}) == [{first!r}] and os.listdir({str(environment)!r})"
+    assert run_inside(BUBBLEWRAP, code, scratch, [str(course)]) == "done"
+
+
+def test_a_course_in_an_environment_is_hidden_there(library, scratch, monkeypatch):
+    environment = put(library / "environment", "shown.py")
+    course = put(environment / "course")
+    monkeypatch.setattr(shown, "_ETC", [*shown._ETC, str(environment)])
+    code = f"import os\nassert os.listdir({str(course)!r}) == [] and {str(environment / 'shown.py')!r}"
     assert run_inside(BUBBLEWRAP, code, scratch, [str(course)]) == "done"
 
 
