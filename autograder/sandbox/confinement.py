@@ -125,8 +125,8 @@ def start_zygote(backend: Backend, scratch: str, private: Sequence[str], **optio
     """
     shown = readable_paths()
     readable = [*shown, os.path.join(scratch, "code")]
-    becomes_nobody = backend is SANDLOCK and root.can_be_left(shown)
-    arguments = f"{backend.name!r}, {scratch!r}, {readable!r}, {becomes_nobody!r}"
+    user = root.other_user(shown) if backend is SANDLOCK else None
+    arguments = f"{backend.name!r}, {scratch!r}, {readable!r}, {user!r}"
     first = "import gc; gc.disable()  # a sixth of the imports' time\nfrom autograder.sandbox.guest.zygote import main"
     return start(backend, scratch, f"{first}; main({arguments})", private, **options)
 

@@ -38,12 +38,12 @@ os.waitpid(pid, 0)
 """
 
 
-def run_inside(backend, code, scratch, private=()):
-    """Run code where a Guest is; its last line of output: ``done``, or what stopped it."""
+def begin_inside(backend, code, scratch, private=()):
+    """Run code where a Guest is, and don't wait for it."""
     readable = [*shown.readable_paths(), str(scratch / "code")]
-    landlocked = f"isolation.Landlocked.prepare({str(scratch)!r}, {readable!r}, {root.can_be_left(readable)!r})"
+    landlocked = f"isolation.Landlocked.prepare({str(scratch)!r}, {readable!r}, {root.other_user(readable)!r})"
     isolated = "isolation.Namespaces.prepare()" if backend is BUBBLEWRAP else landlocked
-    process = confinement.start(
+    return confinement.start(
         backend,
         str(scratch),
         SHUT_IN.format(isolated=isolated, code=code),
@@ -52,6 +52,11 @@ def run_inside(backend, code, scratch, private=()):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def run_inside(backend, code, scratch, private=()):
+    """Run code where a Guest is; its last line of output: ``done``, or what stopped it."""
+    process = begin_inside(backend, code, scratch, private)
     said = process.communicate(timeout=60)[0].decode()
     assert process.returncode == 0, said
     return said.strip().splitlines()[-1]
@@ -271,10 +276,39 @@ def test_a_guest_of_root_is_another_user(scratch):
     assert run_inside(BUBBLEWRAP, code, scratch) == "done"
 
 
+SEND = """
+import os, socket, time
+here, there = socket.socketpair()
+null = os.open("/dev/null", os.O_RDONLY)
+said = "sent"
+try:
+    for _ in range({times}):
+        socket.send_fds(here, [b"x"], [null] * {files})
+except OSError as error:
+    said = os.strerror(error.errno)
+print(said, flush=True)
+time.sleep({seconds})
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be others")
+def test_guests_of_two_graders_share_nothing_that_is_counted_for_a_user(scratch, monkeypatch):
+    """As of files that are sent through sockets: one Guest took them all, and another's DataLoader then failed."""
+    monkeypatch.setattr(os, "getpid", lambda: 12_345)
+    with begin_inside(BUBBLEWRAP, SEND.format(times=10, files=250, seconds=50), scratch) as process:
+        assert process.stdout.readline() == b"Too many references: cannot splice\n"
+        one = SEND.format(times=1, files=1, seconds=0)
+        assert run_inside(BUBBLEWRAP, one, scratch) == "Too many references: cannot splice"
+        monkeypatch.setattr(os, "getpid", lambda: 12_346)
+        assert run_inside(BUBBLEWRAP, one, scratch) == "sent"
+        process.kill()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root owns device nodes")
 def test_as_root_itself_a_guest_could_change_them(scratch, without, monkeypatch, tmp_path):
     """On a node of the test's own; it shows that the attack works, and what holds it."""
-    without("sandbox/guest/isolation.py", "GUEST, NOBODY = 1000,", "GUEST, NOBODY = 999,")
+    without("sandbox/guest/isolation.py", "GUEST = 1000", "GUEST = 999")
     device = tmp_path / "full"
     os.mknod(device, 0o666 | 0o020000, os.makedev(1, 7))
     device.chmod(0o666)
