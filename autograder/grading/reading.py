@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.grading import files
-from autograder.messages import printable
+from autograder.messages import in_line
 
 MAX_BYTES = 20 * 2**20
 MAX_CODE_BYTES = 8 * 2**20
@@ -35,7 +35,7 @@ class UnreadableNotebook(Exception):
     """A submission that can't be graded. The message says why, and what to do."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))  # nbformat's own words hold some of the student's
+        super().__init__(in_line(message))  # nbformat's own words hold some of the student's
 
 
 def read(path: Path) -> NotebookNode:
