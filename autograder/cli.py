@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from autograder import __version__
-from autograder.messages import printable
+from autograder.messages import in_line, printable
 
 
 class NothingDone(click.ClickException):
@@ -132,7 +132,7 @@ def autograde(
             todo = found.todo(force)
             for submission, grade in terminal.grading_progress(found.grade(todo, workers, dask), len(todo)):
                 if grade.status == "needs_review":
-                    click.echo(printable(f"{submission} needs review: {grade.reason}"), err=True)
+                    click.echo(in_line(f"{submission} needs review: {grade.reason}"), err=True)
             changes = found.changes()
             terminal.print_changes(changes)
             ask = any(change.lowers for change in changes) and not yes and sys.stdin.isatty()
@@ -200,9 +200,9 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
         click.echo(f"wrote {path}")
     for exercise, students in results.outdated().items():
         older = f"Grades of {exercise} made by an older version of the lesson: {', '.join(students)}"
-        click.echo(printable(f"{older}. Run: autograder autograde {results.assignment}"), err=True)
+        click.echo(in_line(f"{older}. Run: autograder autograde {results.assignment}"), err=True)
     for student, exercise, reason in results.needs_review:
-        click.echo(printable(f"{student}/{exercise} needs review: {reason}"), err=True)
+        click.echo(in_line(f"{student}/{exercise} needs review: {reason}"), err=True)
 
 
 @main.command()

@@ -58,6 +58,11 @@ def printable(text: str) -> str:
     return "".join(shown)
 
 
+def in_line(text: str) -> str:
+    """The same in one line. A name can hold a line end, and go on after it as if it were a message of ours."""
+    return printable(text).replace("\n", _MARK)
+
+
 def _joins(before: str, after: str) -> bool:
     return not before.isascii() and before not in _JOINERS and not after.isascii() and after.isprintable()
 

@@ -21,7 +21,7 @@ from autograder.sandbox.loaded import Limits, load
 from autograder.sandbox.process import Sandbox, SandboxError
 
 _PROBE = """
-import fcntl, mmap, os, pathlib, socket
+import ctypes, fcntl, mmap, os, pathlib, socket
 
 def attempt(action):
     try:
@@ -43,6 +43,10 @@ def alive(pid):
     except OSError:
         return False
 
+def table_of_futexes():  # PR_FUTEX_HASH, with PR_FUTEX_HASH_SET_SLOTS
+    if ctypes.CDLL(None).prctl(78, 1, 16, 0, 0):
+        raise OSError
+
 tries = {
     "network": lambda: socket.create_connection(("192.0.2.1", 80), timeout=1),
     "reading the graders": lambda: os.listdir({graders!r}),
@@ -51,7 +55,8 @@ tries = {
     "reading your home": lambda: open({home!r}),
     "writing to installed packages": lambda: open(os.path.join({packages!r}, "x"), "w"),
     "signals to other processes": other_processes,
-    "a lease on the interpreter's files": lambda: fcntl.fcntl(os.open(os.__file__, os.O_RDONLY), fcntl.F_SETLEASE, 0),
+    "a lease on a file": lambda: fcntl.fcntl(open("leased", "w"), fcntl.F_SETLEASE, fcntl.F_WRLCK),
+    "a table of futexes": table_of_futexes,
     "changing a device node": lambda: os.chmod("/dev/full", 0o666),
     "memory that is shared and nameless": lambda: mmap.mmap(-1, 4096),
     "a memfd": lambda: os.memfd_create("x"),
@@ -73,8 +78,8 @@ time.sleep(20)
 _POSSIBLE = "a file in its own folder"
 _REFUSED = (
     *("network", "reading the graders", "reading /etc/passwd", "reading nbgrader's exchange", "reading your home"),
-    *("writing to installed packages", "signals to other processes", "a lease on the interpreter's files"),
-    *("changing a device node", "memory that is shared and nameless", "a memfd"),
+    *("writing to installed packages", "signals to other processes", "a lease on a file"),
+    *("a table of futexes", "changing a device node", "memory that is shared and nameless", "a memfd"),
 )
 _MEMORY = "holding more memory than allowed, in many processes"
 _WANTED = {**dict.fromkeys((*_REFUSED, _MEMORY), "refused"), _POSSIBLE: "possible"}

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 
 from autograder.grading import files
 from autograder.grading.rebuilding import Damaged, cells_in, rebuild
-from autograder.messages import printable
+from autograder.messages import in_line
 
 MAX_BYTES = 20 * 2**20
 MAX_CODE_BYTES = 8 * 2**20
@@ -19,7 +19,11 @@ MAX_CELLS = 2_500
 """A notebook of this course has some 20. To run thousands takes minutes, even where each does nothing."""
 
 MAX_PARTS = 20_000
-"""Lists and dicts in a notebook without its outputs and metadata. What is kept of them is written, read and shown."""
+"""Lists and dicts in a notebook without its outputs and metadata, and names in a dict beyond ``MAX_NAMES``. What is
+kept of them is written, read and shown."""
+
+MAX_NAMES = 10
+"""Of a dict. Those of a cell are nine at most; a notebook may hold millions of wrong ones."""
 
 MAX_BRACKETS = 5_000_000
 """Outputs included. To read some millions of lists takes longer than any notebook is worth, and much memory."""
@@ -29,7 +33,7 @@ class UnreadableNotebook(Exception):
     """A submission that can't be graded. The message says why, and what to do."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))  # a file's name is the student's
+        super().__init__(in_line(message))  # a file's name is the student's
 
 
 FRESH_COPY = (
@@ -112,11 +116,11 @@ def identity(path: Path) -> bytes:
 
 
 def _count_parts(content: object) -> int:
-    """How many lists and dicts there are, without outputs and metadata; no more are counted than are too many."""
+    """How many lists, dicts and surplus names there are, without outputs and metadata; no more than are too many."""
     waiting, count = [content], 0
     while waiting and count <= MAX_PARTS:
         part = waiting.pop()
-        count += 1
+        count += 1 + (max(0, len(part) - MAX_NAMES) if isinstance(part, dict) else 0)
         inside = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
         waiting += [value for name, value in inside if isinstance(value, (dict, list)) and name not in _UNREAD]
     return count

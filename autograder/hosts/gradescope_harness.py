@@ -22,7 +22,7 @@ from autograder.grading import files, reading
 from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission, belongs_to
 from autograder.hosts.gradescope import NOT_GRADED, VISIBILITIES
-from autograder.messages import printable
+from autograder.messages import in_line, printable
 from autograder.results import CheckResult, Grade
 from autograder.sandbox.confinement import NoSandboxError
 
@@ -112,7 +112,7 @@ def results(
     else:
         remarks = [NOT_GRADED, *submission.problems, *remarks]
     if remarks:
-        found["output"] = printable("\n".join(remarks))
+        found["output"] = "\n".join(map(in_line, remarks))
     tests = tests or [{"name": "Not graded yet"}]
     return {**found, "visibility": visibility if is_final else "visible", "tests": tests}
 
@@ -169,7 +169,7 @@ def main(root: Path, visibility: str, unsafe: bool) -> None:
     except Exception:
         traceback.print_exc(file=sys.stdout)
         return
-    say(submission.problems)
+    say(map(in_line, submission.problems))
     say(f"{g.exercise} needs review: {g.reason}" for g in grades if g is not None and g.status == "needs_review")
     write(root, results(exercises, grades, submission, visibility))
 

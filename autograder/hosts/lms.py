@@ -4,7 +4,8 @@ A score that is not final is never a number there. Canvas takes an empty cell fo
 
 A spreadsheet takes a text for a formula where it begins with = + - or @, or has one of these after a separator. So
 names get an apostrophe in front of it: neither system reads them. By identifiers a student is found, and many begin
-with + or - or @; they stay as they are, but for those that could call a function or a program, which nobody has.
+with + or - or @; those stay as they are that hold nothing else but letters, digits, dots, spaces and these signs. Any
+other could call a function or a program, or fetch another file.
 """
 
 from __future__ import annotations
@@ -89,12 +90,12 @@ def _name(student: StudentResult) -> str:
 
 
 def _identifier(text: str) -> str:
-    return _no_formula(text) if re.search(r"[(（|｜!！]", text) else text
+    return text if re.fullmatch(r"[\w.@+\-= ]*", text) else _no_formula(text)
 
 
 def _no_formula(text: str) -> str:
-    """The text with an apostrophe before what a spreadsheet could take for the begin of a formula, wide letters too."""
-    return re.sub(r"(^|[;,\t\r\n])(\s*)(?=[=+\-@＝＋－＠])", r"\1\2'", text)
+    """The text with an apostrophe before what could begin a formula, whatever the width of its sign."""
+    return re.sub(r"(^|[;,\t\r\n])(\s*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])", r"\1\2'", text)
 
 
 def _number(value: float) -> str:

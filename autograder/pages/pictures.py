@@ -51,12 +51,19 @@ def read(content: bytes) -> Picture | None:
 
 
 def _png_size(content: bytes) -> tuple[int, int] | None:
-    """From the header, which comes first. What makes a PNG move must stand before its pixels."""
-    if not content.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") or b"acTL" in content[: content.find(b"IDAT")]:
+    """From the header, which comes first. What makes a PNG move must stand before its pixels, in a chunk of its own."""
+    if not content.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"):
         return None
+    place = 8 + 12 + 13
+    while (kind := content[place + 4 : place + 8]) != b"IDAT":
+        if kind in (b"", b"acTL", b"IHDR"):
+            return None
+        place += 12 + int.from_bytes(content[place : place + 4])
     return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
+_BARE = frozenset([0x01, *range(0xD0, 0xDA)])
+"""Markers that no length follows. Ahead of the frame stands none of them, and to a browser what follows is the next."""
 _SEGMENT = re.compile(rb"\xff+([^\0\xff])(..)", re.S)
 
 
@@ -70,7 +77,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
         if 0xC0 <= marker <= 0xC2:  # sequential or progressive: browsers show no other
             header = content[found.end() : found.end() + 5]
             return int.from_bytes(header[3:5]), int.from_bytes(header[1:3])
-        if marker == 0xDA or length < 2:  # pixels without a size, or no length at all
+        if marker == 0xDA or marker in _BARE or length < 2:  # pixels without a size, or no length at all
             return None
         place = found.start(2) + length
     return None

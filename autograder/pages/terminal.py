@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from autograder.messages import printable
+from autograder.messages import in_line, printable
 from autograder.pages.feedback import AS_ABOVE, without_repeats
 from autograder.results import Grade
 
@@ -102,7 +102,7 @@ def print_changes(changes: Sequence[Change], console: Console | None = None) -> 
         for change in changes:
             new = "needs review" if change.new is None else f"{change.new:g}"
             table.add_row(
-                Text(printable(change.submission)), f"{change.old:g}", new, "lowered" if change.lowers else "raised"
+                Text(in_line(change.submission)), f"{change.old:g}", new, "lowered" if change.lowers else "raised"
             )
         console.print(table)
 
@@ -119,15 +119,15 @@ def print_class(run: ClassRun, console: Console | None = None) -> None:
         f"Need review: {_count(len(run.needs_review), 'submission')}."
     )
     for submission, reason in run.needs_review.items():
-        console.print(Text(printable(f"  {submission}: {reason}")))
+        console.print(Text(in_line(f"  {submission}: {reason}")))
     if run.needs_review:
         console.print(
             "Mend the cause and run this again, which tries them again; or give the points by hand in the formgrader."
         )
     for submission, place in run.misplaced.items():
-        console.print(Text(printable(f"  {submission} was not graded: {place}")))
+        console.print(Text(in_line(f"  {submission} was not graded: {place}")))
     for student, reason in run.failed.items():
-        console.print(Text(printable(f"  {student} could not be written: {reason.strip().splitlines()[-1]}")))
+        console.print(Text(in_line(f"  {student} could not be written: {reason.strip().splitlines()[-1]}")))
 
 
 def _count(number: int, noun: str) -> str:
@@ -139,7 +139,7 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None, reason
     console = console or Console()
     folder, names = _shorten([grade.submission for grade in grades])
     if folder:
-        console.print(Text(printable(f"in {folder}:")))
+        console.print(Text(in_line(f"in {folder}:")))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("submission", overflow="fold")
     table.add_column("exercise")
@@ -147,14 +147,14 @@ def print_grades(grades: Sequence[Grade], console: Console | None = None, reason
     table.add_column("seconds", justify="right")
     for grade, name in zip(grades, names, strict=True):
         score = "needs review" if grade.score is None else f"{grade.score:g} / {grade.max_score:g}"
-        table.add_row(Text(printable(name)), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
+        table.add_row(Text(in_line(name)), grade.exercise or "unknown", score, f"{grade.seconds:.2f}")
     console.print(table)
     for grade, name in zip(grades, names, strict=True) if reasons else ():
         lost = without_repeats([check for check in grade.checks if check.status != "passed"])
         if not lost and not grade.remarks:
             continue
         console.print()
-        console.print(Text(printable(name), style="bold"))
+        console.print(Text(in_line(name), style="bold"))
         if grade.remarks:
             console.print(Text(printable(f"  {' '.join(grade.remarks)}")))
         for shown in lost:

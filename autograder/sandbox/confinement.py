@@ -125,8 +125,8 @@ def start_zygote(backend: Backend, scratch: str, private: Sequence[str], **optio
     """
     shown = readable_paths()
     readable = [*shown, os.path.join(scratch, "code")]
-    becomes_nobody = backend is SANDLOCK and root.can_be_left(shown)
-    arguments = f"{backend.name!r}, {scratch!r}, {readable!r}, {becomes_nobody!r}"
+    user = root.other_user(shown) if backend is SANDLOCK else None
+    arguments = f"{backend.name!r}, {scratch!r}, {readable!r}, {user!r}"
     first = "import gc; gc.disable()  # a sixth of the imports' time\nfrom autograder.sandbox.guest.zygote import main"
     return start(backend, scratch, f"{first}; main({arguments})", private, **options)
 
@@ -200,8 +200,9 @@ def _bubblewrap(sources: Path, code: str, hidden: Sequence[str], namespace: int 
     for name, value in environment("/box").items():
         arguments += ["--setenv", name, value]
     shown = readable_paths()
-    for folder in _folders_above([*shown, *hidden]):
-        arguments += ["--perms", "0755", "--dir", folder]
+    paths = [*shown, *hidden]
+    above = {str(folder) for path in paths for folder in Path(path).parents}
+    arguments += _made({folder for folder in above if _is_bare(folder, paths)})
     arguments += ["--tmpfs", "/box", "--proc", "/proc", "--tmpfs", "/dev/shm"]
     if not any(path.startswith("/tmp/") for path in shown):
         arguments += ["--symlink", "/box", "/tmp"]
@@ -209,6 +210,7 @@ def _bubblewrap(sources: Path, code: str, hidden: Sequence[str], namespace: int 
     for path in in_order:
         if path in hidden:
             arguments += ["--tmpfs", path] if os.path.isdir(path) else ["--ro-bind", "/dev/null", path]
+            arguments += _made({folder for folder in above if folder != path and lies_under(folder, path)})
         elif os.path.islink(path) and path in ROOTS:
             arguments += ["--symlink", os.readlink(path), path]
         else:
@@ -219,11 +221,14 @@ def _bubblewrap(sources: Path, code: str, hidden: Sequence[str], namespace: int 
     return [*arguments, "--chdir", "/", "--remount-ro", "/", "--", *_python("/autograder", code)]
 
 
-def _folders_above(paths: Iterable[str]) -> list[str]:
-    """The folders that bubblewrap has to make; those above a device would else be its own alone."""
-    above = {str(folder) for path in paths for folder in Path(path).parents}
-    made = above - {"/", "/tmp", *ROOTS}
-    return sorted(folder for folder in made if not any(lies_under(folder, path) for path in paths))
+def _is_bare(folder: str, paths: Sequence[str]) -> bool:
+    """Whether bubblewrap finds nothing there of these paths, nor of its own."""
+    return folder not in ("/", "/tmp", *ROOTS) and not any(lies_under(folder, path) for path in paths)
+
+
+def _made(folders: Iterable[str]) -> list[str]:
+    """Have folders made; those above what is shown would else be bubblewrap's own alone."""
+    return [word for folder in sorted(folders) for word in ("--perms", "0755", "--dir", folder)]
 
 
 def _sandlock(sources: Path, scratch: str, code: str, hidden: Sequence[str]) -> list[str]:

@@ -217,6 +217,7 @@ class Sandbox:
 _SWEEP = """
 read -r _
 for _ in 1 2 3 4 5; do
+    chmod -R u+rwx -- "$1" "$1"-*
     rm -rf -- "$1" "$1"-* && exit
     sleep 1
 done
@@ -226,7 +227,8 @@ done
 def _sweeper(folder: str) -> subprocess.Popen:
     """A process that removes a folder once this one is gone, even if by a signal: then its standard input ends.
 
-    What moved out of the folder is beside it (see ``remove``). Students' processes may still write for a moment.
+    What moved out of the folder is beside it (see ``remove``). Students' processes may still write for a moment, and
+    their folders may have no rights.
     """
     return subprocess.Popen(
         ["/bin/sh", "-c", _SWEEP, "sh", folder],

@@ -13,8 +13,16 @@ from collections.abc import Iterable, Iterator
 ZYGOTE, GUEST = 999, 1000
 """Who they are inside of the user namespace. Without one, the Zygote has the number of a Guest."""
 
-NOBODY = 65_000
-"""Who a Guest is outside. Debian reserves these numbers and gives them to nobody."""
+NOBODY = range(65_000, 65_534)
+"""Who a Guest may be outside. Debian reserves these numbers and gives them to nobody."""
+
+
+def nobody() -> int:
+    """Who the Guests of this process are outside. Those of another are others, as far as the numbers last.
+
+    So they share nothing of what the kernel counts for each user: watches of epoll, files on their way in sockets.
+    """
+    return NOBODY[os.getpid() % len(NOBODY)]
 
 
 @contextlib.contextmanager
@@ -34,7 +42,7 @@ def user_namespace() -> Iterator[int | None]:
             holder.stdout.read(1)  # cat answers: the namespace is there
             for kind in ("uid_map", "gid_map"):
                 with open(f"/proc/{holder.pid}/{kind}", "w") as file:
-                    file.write(f"{ZYGOTE} 0 1\n{GUEST} {NOBODY} 1\n")
+                    file.write(f"{ZYGOTE} 0 1\n{GUEST} {nobody()} 1\n")
             namespace = os.open(f"/proc/{holder.pid}/ns/user", os.O_RDONLY)
         except (BrokenPipeError, FileNotFoundError, PermissionError):
             yield None
@@ -48,12 +56,16 @@ def user_namespace() -> Iterator[int | None]:
         os.close(namespace)
 
 
-def can_be_left(paths: Iterable[str]) -> bool:
-    """Whether the grader is root, and nobody could read all of these paths: else Guests under sandlock stay root."""
+def other_user(paths: Iterable[str]) -> int | None:
+    """Who a Guest under sandlock can be where the grader is root and another could read all of these paths.
+
+    Else None: it stays who the grader is.
+    """
     if os.geteuid() != 0:
-        return False
+        return None
+    user = nobody()
     test = 'for path in "$@"; do test -r "$path" || exit 1; done'
     done = subprocess.run(
-        ["/bin/sh", "-c", test, "sh", *paths], user=NOBODY, group=NOBODY, extra_groups=[], cwd="/", check=False
+        ["/bin/sh", "-c", test, "sh", *paths], user=user, group=user, extra_groups=[], cwd="/", check=False
     )
-    return done.returncode == 0
+    return user if done.returncode == 0 else None

@@ -57,12 +57,14 @@ def copy_ours(folder: Path) -> None:
 
 
 def readable_paths() -> list[str]:
-    """What student code may read besides: parts of the system, of the interpreter and of the installed packages."""
+    """What student code may read besides: parts of the system, of the interpreter and of the installed packages.
+
+    One may lie in another: it stays shown where what lies between them is private.
+    """
     pythons = {sys.base_prefix, sys.prefix, sys.exec_prefix, os.path.realpath(sys.base_prefix)}
     parts = [os.path.join(prefix, part) for prefix in ["/usr", "/usr/local", *sorted(pythons)] for part in _PARTS]
     packages = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    found = [path for path in dict.fromkeys([*ROOTS, *_ETC, *DEVICES, *parts, *packages]) if os.path.exists(path)]
-    return [path for path in found if not any(lies_under(path, other) for other in found if other != path)]
+    return [path for path in dict.fromkeys([*ROOTS, *_ETC, *DEVICES, *parts, *packages]) if os.path.exists(path)]
 
 
 def private_paths(private: Iterable[str | Path] = ()) -> list[str]:

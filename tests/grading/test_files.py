@@ -3,13 +3,17 @@
 import os
 
 import pytest
+from rich.console import Console
 
 from autograder.course import Course
-from autograder.grading import batch, files
+from autograder.grading import batch, files, reading
 from autograder.grading.finding import find_submission
 from autograder.grading.reading import UnreadableNotebook
 from autograder.hosts import gradescope_harness
+from autograder.hosts.nbgrader import copying
 from autograder.hosts.nbgrader.handed_in import misplaced
+from autograder.pages import terminal
+from autograder.results import Grade
 from tests.conftest import ROOT
 from tests.heaps import crowd, nest, notebooks, remove_nest, ring
 
@@ -107,3 +111,45 @@ def test_a_file_that_becomes_a_link_is_not_followed(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "stat", lambda *args, real=os.stat, **kwargs: real(tmp_path / "secret"))
     with pytest.raises(OSError, match="symbolic links"):
         files.read(tmp_path / "x", 10)
+
+
+FORGED = "x\nada was graded: full marks"
+
+
+class Coursedir:
+    """As much of nbgrader's as copying asks for."""
+
+    max_file_size = max_dir_size = 1
+
+
+class Log:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.told.append(text)
+
+
+def test_a_name_with_a_line_end_forges_no_line(tmp_path, course, capsys):
+    """Wherever a student's name for something is told: in a log, an error, a table, and on Gradescope."""
+    folder = tmp_path / "submitted" / "bob"
+    (folder / "optimizers" / FORGED).mkdir(parents=True)
+    (folder / "optimizers" / FORGED / f"{NAME}.ipynb").write_text('{"nbformat": 4, "metadata": {}, "cells": []}')
+    os.mkfifo(folder / FORGED)
+    log = Log()
+    copying.copy(Coursedir(), folder, tmp_path / "copied", lambda path: True, log)
+    (stray,) = [stray for stray in misplaced(folder.parent, course.assignment()) if stray.exercise == NAME]
+    with pytest.raises(UnreadableNotebook) as refused:
+        reading.read(folder / FORGED)
+    exercise = course.assignment().exercises[NAME]
+    terminal.print_grades(
+        [Grade(FORGED, exercise.assignment, exercise.name, "needs_review", "odd", 12.0, 0.1)], Console(width=200)
+    )
+    (folder / "optimizers" / f"{FORGED}.ipynb").write_text("{}")
+    uploaded = gradescope_harness.find_submission(folder / "optimizers", [exercise])
+    output = gradescope_harness.results([exercise], [None], uploaded, "visible")["output"]
+    texts = [*log.told, str(stray), str(refused.value), capsys.readouterr().out, output]
+    assert all("ada was graded" in text for text in texts), texts
+    assert not [line for text in texts for line in text.splitlines() if line.strip().startswith("ada was")]

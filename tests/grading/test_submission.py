@@ -31,6 +31,9 @@ def index_of(notebook, name):
     return [grade_id(cell) for cell in notebook.cells].index(name)
 
 
+NAMES = ", ".join(f'"name {number}": 0' for number in range(30_000)).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -60,6 +63,10 @@ def index_of(notebook, name):
         (b'{"nbformat": 4, "metadata": {}, "cells": [' + b"0," * 2_500 + b"0]}", "has 2,501 cells, too many"),
         (b'{"nbformat": 3, "worksheets": [{"cells": [' + b"0," * 2_499 + b'0]}, {"cells": [0]}]}', "has 2,501 cells"),
         (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 30_000 + b"0]}", "20,001 parts, too many"),
+        (b'{"nbformat": 4, "cells": [], ' + NAMES + b"}", "parts, too many"),
+        (b'{"nbformat": 4, "cells": [{' + NAMES + b"}]}", "parts, too many"),
+        (b'{"nbformat": 4, "cells": [{"metadata": {"nbgrader": {' + NAMES + b"}}}]}", "parts, too many"),
+        (b'{"nbformat": 4, "cells": [{"attachments": {"a": {' + NAMES + b"}}}]}", "parts, too many"),
         (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 5_000_001 + b"0]}", "opening brackets, too many"),
     ],
 )

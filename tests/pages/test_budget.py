@@ -44,6 +44,13 @@ def jpeg(width: int, height: int, *before: bytes, scans: int = 1) -> bytes:
     return b"\xff\xd8" + b"".join(before) + frame + b"\xff\xda\0\x08\1\1\0\0\x3f\0\0" * scans + b"\xff\xd9"
 
 
+def two_jpegs(bare: int) -> bytes:
+    """One of 65,000 pixels each way to what knows that a marker has no length, and else one of 4."""
+    large = jpeg(65_000, 65_000)[2:]
+    skipped = int.from_bytes(large[:2]) - 2
+    return b"\xff\xd8\xff" + bytes([bare]) + large.ljust(skipped + 2, b" ") + jpeg(4, 4)[2:]
+
+
 def as_base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
@@ -186,6 +193,7 @@ def test_an_ordinary_notebook_is_shown_whole(exercise):
         png(640, 480, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))),
         jpeg(640, 480),
         jpeg(640, 480, b"\xff\xe0\0\4ab", b"\xff\xff\xfe\0\3c", scans=10),
+        png(640, 480, chunk(b"tEXt", b"a\0acTL")),
     ],
 )
 def test_the_size_of_a_picture_is_read_from_its_header(content):
@@ -202,9 +210,13 @@ def test_the_size_of_a_picture_is_read_from_its_header(content):
         png(100_000, 100_000),
         png(1, 2**31 - 1),
         png(4, 4, chunk(b"acTL", struct.pack(">II", 10_000, 0))),
+        png(4, 4, chunk(b"tEXt", b"a\0IDAT"), chunk(b"acTL", struct.pack(">II", 10_000, 0))),
+        png(4, 4, chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0))),
+        png(4, 4, struct.pack(">I", 2**32 - 1) + b"tEXt"),
         jpeg(65_535, 65_535),
         jpeg(4, 4, scans=1_000),
         jpeg(4, 4)[:6],
+        *(two_jpegs(marker) for marker in (0x01, 0xD0, 0xD7, 0xD8, 0xD9)),
         b"\xff\xd8\xff\xe0\0\0" * 100,
         b"GIF89a\x01\0\x01\0" + bytes(100),
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",

@@ -331,14 +331,17 @@ def test_moodle_gets_a_column_that_identifies_students_only_when_all_have_it(mad
 
 
 FORMULA = "=HYPERLINK(1)"
+FETCHES = ["='book.ods'#$scores.A1", "=[book.ods]A1", "=A1:B9", "+\\\\host\\book", "@{a}", '="x"&A1']
 
 
-@pytest.mark.parametrize("name", [FORMULA, "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a;=1", "a\t@b", "＝1", " =1"])
+@pytest.mark.parametrize(
+    "name", [FORMULA, "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a;=1", "a\t@b", "＝1", "﹦1", " =1"]
+)
 def test_a_name_is_no_formula(made_up, name):
     made_up.add_student("ada", last_name=name)
     made_up.add("ada", made_up.grade(FIRST))
     (cell,) = [row[0] for row in csv.reader(io.StringIO(lms.canvas(read(made_up)))) if row[3] == "ada"]
-    assert not re.search(r"(^|[;\t\r\n])\s*[=+\-@＝]", cell) and cell not in (name, "")
+    assert not re.search(r"(^|[;\t\r\n])\s*[=+\-@＝﹦]", cell) and cell not in (name, "")
 
 
 @pytest.mark.parametrize("login", ["+4912345", "-ada", "@ada", "=ada", "o'hara+1", "ada=b", "jean-luc", "ben okri"])
@@ -350,7 +353,7 @@ def test_an_identifier_stays_what_the_system_knows(made_up, login):
     assert list(csv.reader(io.StringIO(lms.moodle(read(made_up)))))[1][:3] == [login] * 3
 
 
-@pytest.mark.parametrize("login", [FORMULA, "-1+cmd|' ' !A0", "@SUM(A1)", "a;=f(1)"])
+@pytest.mark.parametrize("login", [FORMULA, "-1+cmd|' ' !A0", "@SUM(A1)", "a;=f(1)", *FETCHES])
 def test_an_identifier_calls_no_program(made_up, login):
     made_up.add_student(login)
     made_up.add(login, made_up.grade(FIRST))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ MOST = 150 * MIB
 ROOT = """
 import ctypes, os, signal, sys, time
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER, as in the Zygote under sandlock
+zygote = os.getpid()
 if os.fork() == 0:
     exec(sys.argv[1])
     print("holds", flush=True)
@@ -130,6 +132,23 @@ for number in range(0, count, 2):
 for _ in range(6):
     held(lambda: None)
 """,
+    "areas in a line of forks, each of which keeps a link to all before it": MAP
+    + """
+count = 3_000
+place = libc.mmap(None, count * 4096, READ | WRITE, PRIVATE | ANONYMOUS, -1, 0)
+ctypes.memset(place, 1, count * 4096)
+for number in range(0, count, 2):
+    libc.mprotect(place + number * 4096, 4096, READ)
+here, there = os.pipe()
+for _ in range(40):
+    if os.fork():
+        break
+else:
+    os.write(there, b"x")
+if os.getppid() != zygote:
+    time.sleep(60)
+os.read(here, 1)
+""",
     "shared memory that its process has mapped": MAP
     + """
 size = 200 * 2**20
@@ -205,6 +224,58 @@ def test_what_is_shared_or_free_is_not_counted(code):
         watch.stop()
 
 
+LOCKS = """
+import fcntl, tempfile
+files = [tempfile.TemporaryFile() for _ in range(20)]
+for file in files:
+    for place in range(0, 400, 2):
+        fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
+fcntl.flock(files[0], fcntl.LOCK_EX)
+"""
+
+
+def test_locks_are_counted_once_the_kernel_holds_more(monkeypatch):
+    """Without limit in number, and in no other figure of a process's."""
+    with started(LOCKS) as process:
+        assert process.stdout.readline() == b"holds\n"
+        without = memory.held(process.pid, MOST, counts_locks=False)
+        assert memory.held(process.pid, MOST) - without == 20 * 200 * memory.LOCK
+        monkeypatch.setattr(memory, "LOCK", MOST // 2_000)
+        watch = memory.Watch(process.pid, MOST)
+        time.sleep(0.1)
+        assert not watch.has_ended
+        watch.stop()
+        monkeypatch.setattr(memory, "SUSPICIOUS", -memory.SUSPICIOUS)
+        watch = memory.Watch(process.pid, MOST)
+        expect(lambda: watch.has_ended)
+        watch.stop()
+
+
+def test_a_process_that_hides_itself_counts_for_all_that_it_may_hold(monkeypatch):
+    """As one that runs a program which this user may start and not read: its files and areas are then not told."""
+    with started("import socket; pair = socket.socketpair()") as process:
+        assert process.stdout.readline() == b"holds\n"
+        (child,) = memory.descendants(process.pid)
+        files, areas = 64, int(Path("/proc/sys/vm/max_map_count").read_text())
+        assert f"FDSize:\t{files}\n" in Path(f"/proc/{child}/status").read_text()
+        seen = memory.held(process.pid, 1)
+        listdir, read = os.listdir, memory._read
+
+        def refuse(path):
+            if str(path).endswith("/fd"):
+                raise PermissionError
+            return listdir(path)
+
+        monkeypatch.setattr(os, "listdir", refuse)
+        monkeypatch.setattr(
+            memory, "_read", lambda path: b"" if path.endswith(("smaps_rollup", "maps")) else read(path)
+        )
+        assert memory.held(process.pid, 1) > seen + (files - 2) * memory._socket_bytes()
+        monkeypatch.setattr(memory, "_socket_bytes", lambda: 0)
+        assert memory.held(process.pid, 2**40) == memory._bound(child) + areas * (memory.AREA + memory.LINK)
+        assert memory._share(child, memory.AREA) == memory._bound(child) + areas * memory.AREA
+
+
 def test_after_it_has_stopped_nothing_is_ended():
     with started("time.sleep(0.3); hoard = b'x' * (200 * 2**20)") as process:
         memory.Watch(process.pid, MOST).stop()
@@ -220,7 +291,7 @@ def test_nothing_is_ended_whose_zygote_has_gone():
         (child,) = memory.descendants(process.pid)
         process.kill()
         process.wait()
-        memory.end_children(process.pid)
+        memory.end_descendants(process.pid)
         assert memory.descendants(process.pid) == [] and memory.held(process.pid, MOST) < MOST
         assert is_running(child)
         os.kill(child, signal.SIGKILL)

@@ -38,12 +38,12 @@ os.waitpid(pid, 0)
 """
 
 
-def run_inside(backend, code, scratch, private=()):
-    """Run code where a Guest is; its last line of output: ``done``, or what stopped it."""
+def begin_inside(backend, code, scratch, private=()):
+    """Run code where a Guest is, and don't wait for it."""
     readable = [*shown.readable_paths(), str(scratch / "code")]
-    landlocked = f"isolation.Landlocked.prepare({str(scratch)!r}, {readable!r}, {root.can_be_left(readable)!r})"
+    landlocked = f"isolation.Landlocked.prepare({str(scratch)!r}, {readable!r}, {root.other_user(readable)!r})"
     isolated = "isolation.Namespaces.prepare()" if backend is BUBBLEWRAP else landlocked
-    process = confinement.start(
+    return confinement.start(
         backend,
         str(scratch),
         SHUT_IN.format(isolated=isolated, code=code),
@@ -52,6 +52,11 @@ def run_inside(backend, code, scratch, private=()):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def run_inside(backend, code, scratch, private=()):
+    """Run code where a Guest is; its last line of output: ``done``, or what stopped it."""
+    process = begin_inside(backend, code, scratch, private)
     said = process.communicate(timeout=60)[0].decode()
     assert process.returncode == 0, said
     return said.strip().splitlines()[-1]
@@ -119,6 +124,34 @@ ON_WHAT_IS_SHARED = {
     "memory that is shared and nameless": "import mmap\nmmap.mmap(-1, 4096)",
     "pages in a pipe": "call(278, os.pipe()[1], None, 0, 0)",
     "pages of a file in a pipe": "os.sendfile(os.pipe()[1], os.open(os.__file__, os.O_RDONLY), 0, 10)",
+    "signals that a file queues": (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [40, signal.SIGIO])\n"
+        "here, there = os.pipe()\n"
+        "fcntl.fcntl(here, 10, 40)  # F_SETSIG\n"
+        "fcntl.fcntl(here, fcntl.F_SETOWN, os.getpid())\n"
+        "fcntl.fcntl(here, fcntl.F_SETFL, os.O_ASYNC)\n"
+        "os.write(there, b'x')\n"
+        "assert signal.sigtimedwait([40], 1).si_signo == 40"
+    ),
+    "signals that processes queue when they end": (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [40])\n"
+        "child = call(56, 40, 0, 0, 0, 0)\n"
+        "if child == 0: os._exit(0)\n"
+        "assert signal.sigtimedwait([40], 5).si_signo == 40"
+    ),
+    "a lock that belongs to no process": (
+        "import struct\n"
+        "fcntl.fcntl(open('x', 'w'), 37, struct.pack('hhlllq', fcntl.F_WRLCK, 0, 0, 1, 0, 0))  # F_OFD_SETLK"
+    ),
+    "a process whose locks belong to another": (
+        "child = call(56, signal.SIGCHLD | 0x400, 0, 0, 0, 0)  # CLONE_FILES\n"
+        "if child == 0: os._exit(0)\n"
+        "os.waitpid(child, 0)"
+    ),
+    "a table of futexes": "if libc.prctl(78, 1, 16, 0, 0): raise OSError(ctypes.get_errno(), 'refused')",
+    "more filters of calls": "call(317, 2, 0, ctypes.byref(ctypes.c_uint(0x7FFF0000)))  # SECCOMP_GET_ACTION_AVAIL",
+    "the disks of the whole machine": "call(162)",
+    "the disk of a file": "call(306, os.open(os.__file__, os.O_RDONLY))",
     "hiding how much memory is held": ("if libc.prctl(4, 0, 0, 0, 0): raise OSError(ctypes.get_errno(), 'refused')"),
 }
 
@@ -138,7 +171,35 @@ def test_without_the_filter_they_work(scratch, without):
     told = run_inside(BUBBLEWRAP, _each(ON_WHAT_IS_SHARED), scratch)
     worked = [name for name, result in eval(told).items() if result == "worked"]
     others = set(ON_WHAT_IS_SHARED) - set(worked)
-    assert others <= {"a lease", "a lease, with the upper half of the command set"}, told  # of a file of one's own only
+    hold_here = {"a lease", "a lease, with the upper half of the command set"}  # of a file of one's own only
+    hold_here |= {"a table of futexes"} if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 16) else set()
+    assert others <= hold_here, told
+
+
+UNSEEN_SOCKETS = {
+    "those that wait to be accepted": (
+        "address = f'{chr(0)}door-{os.getpid()}'\n"
+        "door = socket.socket(socket.AF_UNIX)\n"
+        "door.bind(address)\n"
+        "door.listen()\n"
+        "socket.socket(socket.AF_UNIX).connect(address)"
+    ),
+    "messages of many to one": "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)",
+    "the same, in a pair that can be parted": "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
+    "with flags": "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)",
+    "by their other name": "socket.socketpair(socket.AF_UNIX, socket.SOCK_RAW)",
+}
+
+
+def test_sockets_hold_nothing_unseen_where_all_share_a_network(scratch, without):
+    """Under sandlock only the sockets count that a process has open."""
+    attacks = {name: f"import socket\n{attack}" for name, attack in UNSEEN_SOCKETS.items()}
+    harmless = {"a pair": "import socket\nhere, there = socket.socketpair()\nhere.send(b'x')\nassert there.recv(1)"}
+    told = eval(run_inside(SANDLOCK, _each(attacks | harmless), scratch))
+    assert told == dict.fromkeys(attacks, "PermissionError") | dict.fromkeys(harmless, "worked")
+    assert set(eval(run_inside(BUBBLEWRAP, _each(attacks), scratch)).values()) == {"worked"}
+    without("sandbox/guest/syscalls.py", "    if not alone:  # what such sockets", "    if False:  # what such sockets")
+    assert set(eval(run_inside(SANDLOCK, _each(attacks), scratch)).values()) == {"worked"}
 
 
 def _each(attacks):
@@ -177,6 +238,11 @@ with tempfile.TemporaryFile() as file:
     fcntl.flock(file, fcntl.LOCK_EX)
     fcntl.lockf(file, fcntl.LOCK_UN)
     fcntl.fcntl(file, fcntl.F_GETFL)
+    fcntl.fcntl(file, fcntl.F_SETFL, os.O_NONBLOCK)
+    os.set_inheritable(os.dup(file.fileno()), True)
+import ctypes, sqlite3
+sqlite3.connect("rows.db").execute("create table rows (number)")
+assert ctypes.CDLL(None).prctl(15, b"a name") == ctypes.CDLL(None).prctl(1, signal.SIGTERM) == 0
 socket.socketpair()
 os.kill(os.getpid(), 0)
 open("/dev/null", "w").write("x")
@@ -210,10 +276,39 @@ def test_a_guest_of_root_is_another_user(scratch):
     assert run_inside(BUBBLEWRAP, code, scratch) == "done"
 
 
+SEND = """
+import os, socket, time
+here, there = socket.socketpair()
+null = os.open("/dev/null", os.O_RDONLY)
+said = "sent"
+try:
+    for _ in range({times}):
+        socket.send_fds(here, [b"x"], [null] * {files})
+except OSError as error:
+    said = os.strerror(error.errno)
+print(said, flush=True)
+time.sleep({seconds})
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be others")
+def test_guests_of_two_graders_share_nothing_that_is_counted_for_a_user(scratch, monkeypatch):
+    """As of files that are sent through sockets: one Guest took them all, and another's DataLoader then failed."""
+    monkeypatch.setattr(os, "getpid", lambda: 12_345)
+    with begin_inside(BUBBLEWRAP, SEND.format(times=10, files=250, seconds=50), scratch) as process:
+        assert process.stdout.readline() == b"Too many references: cannot splice\n"
+        one = SEND.format(times=1, files=1, seconds=0)
+        assert run_inside(BUBBLEWRAP, one, scratch) == "Too many references: cannot splice"
+        monkeypatch.setattr(os, "getpid", lambda: 12_346)
+        assert run_inside(BUBBLEWRAP, one, scratch) == "sent"
+        process.kill()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root owns device nodes")
 def test_as_root_itself_a_guest_could_change_them(scratch, without, monkeypatch, tmp_path):
     """On a node of the test's own; it shows that the attack works, and what holds it."""
-    without("sandbox/guest/isolation.py", "GUEST, NOBODY = 1000,", "GUEST, NOBODY = 999,")
+    without("sandbox/guest/isolation.py", "GUEST = 1000", "GUEST = 999")
     device = tmp_path / "full"
     os.mknod(device, 0o666 | 0o020000, os.makedev(1, 7))
     device.chmod(0o666)
@@ -319,12 +414,22 @@ def test_what_is_private_is_hidden_under_what_is_shown(library, scratch):
     assert environment.is_dir()
 
 
-def test_an_environment_in_a_private_folder_stays(library, scratch, monkeypatch):
+@pytest.mark.parametrize("place", ["lib", ".venv/lib", "a/b/c/d"])
+def test_an_environment_in_a_private_folder_stays(library, scratch, monkeypatch, place):
+    """Though all of it lies under something that is shown anyway."""
     course = put(library / "course")
-    environment = put(course / "lib", "shown.py")
-    monkeypatch.setattr(shown, "readable_paths", lambda found=shown.readable_paths(): [*found, str(environment)])
-    monkeypatch.setattr(confinement, "readable_paths", shown.readable_paths)
-    code = f"import os\nassert os.listdir({str(course)!r}) == ['lib'] and os.listdir({str(environment)!r})"
+    environment = put(course / place, "shown.py")
+    monkeypatch.setattr(shown, "_ETC", [*shown._ETC, str(environment)])
+    first = place.split("/")[0]
+    code = f"import os\nassert os.listdir({str(course)!r}) == [{first!r}] and os.listdir({str(environment)!r})"
+    assert run_inside(BUBBLEWRAP, code, scratch, [str(course)]) == "done"
+
+
+def test_a_course_in_an_environment_is_hidden_there(library, scratch, monkeypatch):
+    environment = put(library / "environment", "shown.py")
+    course = put(environment / "course")
+    monkeypatch.setattr(shown, "_ETC", [*shown._ETC, str(environment)])
+    code = f"import os\nassert os.listdir({str(course)!r}) == [] and {str(environment / 'shown.py')!r}"
     assert run_inside(BUBBLEWRAP, code, scratch, [str(course)]) == "done"
 
 

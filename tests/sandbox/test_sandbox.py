@@ -17,7 +17,7 @@ from autograder.checking.descriptions import Opaque, OptimizerDescription
 from autograder.checking.student import Student, StudentRaised, look_at
 from autograder.grading.grader import Grader
 from autograder.grading.submission import Submission
-from autograder.sandbox import confinement, loaded, wire
+from autograder.sandbox import confinement, loaded, process, wire
 from autograder.sandbox.loaded import Limits, StudentFault
 from autograder.sandbox.process import Sandbox
 from tests.conftest import ROOT
@@ -434,3 +434,25 @@ def test_a_signal_leaves_no_files_behind(tmp_path, number, warm):
             return
         time.sleep(0.1)
     pytest.fail(f"left behind: {list(tmp_path.iterdir())}")
+
+
+_FILLS = """
+umask 0
+cd "$1" && mkdir guest guest-1 open && touch guest/x guest-1/x open/x || exit
+mkdir open/inside && touch open/inside/x && ln -s /dev "$1/open/link"
+chmod 300 guest guest-1 && chmod 000 open/inside && chmod 500 open && chmod 300 "$1"
+mkdir "$1"-1 && chmod 000 "$1"-1
+"""
+
+
+def test_what_a_student_has_locked_is_swept_too():
+    """By an ordinary user, who can't read such a folder; root could."""
+    with tempfile.TemporaryDirectory() as parent:
+        os.chmod(parent, 0o777)
+        user = {"user": 65_000, "group": 65_000, "extra_groups": []} if os.geteuid() == 0 else {}
+        folder = os.path.join(parent, "scratch")
+        made = f'mkdir "$1"; {_FILLS}'
+        subprocess.run(["/bin/sh", "-c", made, "sh", folder], **user, check=True)
+        assert len(os.listdir(parent)) == 2
+        swept = subprocess.run(["/bin/sh", "-c", process._SWEEP, "sh", folder], **user, stdin=subprocess.DEVNULL)
+        assert (swept.returncode, os.listdir(parent)) == (0, [])

@@ -18,7 +18,7 @@ from nbgrader.coursedir import CourseDirectory
 from autograder.grading import files
 from autograder.hosts.nbgrader.course import who_grades
 from autograder.hosts.nbgrader.handed_in import why_closed
-from autograder.messages import printable
+from autograder.messages import in_line
 
 STAMPS = ("timestamp.txt", "submission_secret.txt")
 """What nbgrader itself puts beside a submission, and reads again to release its feedback."""
@@ -29,14 +29,14 @@ MAX_STAMP_BYTES = 1_000
 def trouble_with(coursedir: CourseDirectory, folder: Path, step: str) -> str | None:
     """Why nbgrader must not open what lies in a student's folder of a step, such as ``submitted``; None if it may."""
     if (why := why_closed(Path(coursedir.root, step), folder)) is not None:
-        return printable(f"{folder} {why}. Put a folder of files there, or remove it.")
+        return in_line(f"{folder} {why}. Put a folder of files there, or remove it.")
     for name in STAMPS:
         try:
             files.read(folder / name, MAX_STAMP_BYTES)
         except FileNotFoundError:
             continue
         except (files.Refused, OSError) as error:
-            return printable(f"{folder / name} {files.explain(error)}. Put the right file there, or remove it.")
+            return in_line(f"{folder / name} {files.explain(error)}. Put the right file there, or remove it.")
     return None
 
 
@@ -71,9 +71,9 @@ def copy(
         max_bytes=1000 * coursedir.max_dir_size,
     )
     for name, why in list(left_out.items())[:10]:
-        log.warning(printable(f"Not copied: {source / name} {why}"))
+        log.warning(in_line(f"Not copied: {source / name} {why}"))
     if len(left_out) > 10:
-        log.warning(printable(f"Not copied: {len(left_out) - 10} others in {source}"))
+        log.warning(in_line(f"Not copied: {len(left_out) - 10} others in {source}"))
     return left_out
 
 

@@ -21,7 +21,7 @@ from nbgrader.utils import notebook_hash
 
 from autograder.grading import files
 from autograder.hosts.nbgrader import copying
-from autograder.messages import printable
+from autograder.messages import in_line
 
 MAX_PAGE_BYTES = 200 * 2**20
 NO_TIME = datetime.datetime.min
@@ -59,13 +59,13 @@ class Collect(ExchangeCollect):
                     f"{source} {files.explain(error)}" if isinstance(error, (OSError, files.Refused)) else str(error)
                 )
             if trouble is not None:
-                self.log.error(printable(f"The submission of {student} was not collected: {trouble}"))
+                self.log.error(in_line(f"The submission of {student} was not collected: {trouble}"))
                 failed.append(student)
         self.src_records = records
         if not records:
             super().copy_files()
         if failed:
-            self.fail(printable(f"Not collected, of {len(records)}: {', '.join(failed)}. The others are."))
+            self.fail(in_line(f"Not collected, of {len(records)}: {', '.join(failed)}. The others are."))
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         """Copy a submission."""
@@ -117,10 +117,10 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
                 self._release(folder, student)
             except (OSError, files.Refused, UnicodeDecodeError) as error:
                 why = str(error) if isinstance(error, UnicodeDecodeError) else files.explain(error)
-                self.log.error(printable(f"The feedback of {student} was not released: {_named(error, folder)} {why}"))
+                self.log.error(in_line(f"The feedback of {student} was not released: {_named(error, folder)} {why}"))
                 failed.append(student)
         if failed:
-            self.fail(printable(f"Not released: {', '.join(failed)}. The others are."))
+            self.fail(in_line(f"Not released: {', '.join(failed)}. The others are."))
 
     def _release(self, folder: Path, student: str) -> None:
         coursedir, assignment = self.coursedir, self.coursedir.assignment_id
@@ -128,7 +128,7 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
         pages = sorted(folder.glob("*.html"))
         ours = [page for page in pages if (autograded / f"{page.stem}.ipynb").is_file()]
         for page in set(pages).difference(ours):
-            self.log.warning(printable(f"Not released, because no autograded notebook has this name: {page}"))
+            self.log.warning(in_line(f"Not released, because no autograded notebook has this name: {page}"))
         if not ours:
             return
         secret = files.read(folder / "submission_secret.txt", copying.MAX_STAMP_BYTES).decode()

@@ -10,6 +10,7 @@ from pathlib import Path
 from autograder.course import Assignment, CourseError
 from autograder.grading import files, reading
 from autograder.grading.submission import belongs_to
+from autograder.messages import in_line
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,10 @@ class Misplaced:
 
     def __str__(self) -> str:
         if self.problem is not None:
-            return f"{self.path} {self.problem}, so not all in it was looked at. What is graded lies at {self.wanted}."
-        return f"it lies at {self.path}, where nothing is graded. Move it to {self.wanted}."
+            found = f"{self.path} {self.problem}, so not all in it was looked at. What is graded lies at {self.wanted}."
+        else:
+            found = f"it lies at {self.path}, where nothing is graded. Move it to {self.wanted}."
+        return in_line(found)
 
 
 def misplaced(submitted: Path, assignment: Assignment) -> list[Misplaced]:
@@ -93,5 +96,5 @@ def nothing_handed_in(assignment: str, submitted: str, strays: Iterable[Misplace
     return CourseError(
         f"Nobody has handed in {assignment}: {submitted}/ holds no notebook of it. "
         f"Run: nbgrader collect {assignment}, or put notebooks under {submitted}/STUDENT/{assignment}/."
-        + "".join(f"\n{stray.student}/{stray.exercise}: {stray}" for stray in strays)
+        + "".join(f"\n{in_line(stray.student)}/{stray.exercise}: {stray}" for stray in strays)
     )

@@ -41,7 +41,7 @@ from autograder.grading.submission import Submission
 from autograder.hosts.nbgrader import gradebook
 from autograder.hosts.nbgrader.copying import CarefulAutograde, trouble_with
 from autograder.hosts.nbgrader.course import Stranger, private_folders, who_grades, who_grades_this
-from autograder.messages import brief, printable
+from autograder.messages import brief, in_line
 from autograder.pages import feedback
 from autograder.pages.budget import Budget
 from autograder.results import Grade, Oddity
@@ -113,7 +113,7 @@ def leave_out_unknown(converter: Autograde) -> None:
             continue
         known = gradebook.notebooks(converter.coursedir, converter.coursedir.assignment_id)
         converter.assignments[folder] = kept = [path for path in paths if Path(path).stem in known]
-        converter.log.warning("Skipping %d unknown notebooks in %s", len(paths) - len(kept), printable(folder))
+        converter.log.warning("Skipping %d unknown notebooks in %s", len(paths) - len(kept), in_line(folder))
 
 
 class SubmissionExporter(NotebookExporter):

@@ -25,8 +25,8 @@ PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL =
 PR_SET_CHILD_SUBREAPER = 36
 LAST_CAPABILITY = 40
 
-GUEST, NOBODY = 1000, 65_000
-"""Who a Guest is: in its user namespace; without one, where the grader is root. As in ``sandbox/root.py``."""
+GUEST = 1000
+"""Who a Guest is in its user namespace, as in ``sandbox/root.py``."""
 
 MEMORY = 3 * 2**30
 """Bytes of data a Guest may map (RLIMIT_DATA): torch then raises a clean error. A healthy run needs under 1 GiB."""
@@ -112,14 +112,14 @@ class Landlocked:
 
     scratch: str
     readable: list[str]
-    becomes_nobody: bool
-    """Whether a Guest is another user than the grader, which is root."""
+    user: int | None
+    """Who a Guest becomes where the grader is root, if it can be another."""
 
     @classmethod
-    def prepare(cls, scratch: str, readable: list[str], becomes_nobody: bool) -> Landlocked:
+    def prepare(cls, scratch: str, readable: list[str], user: int | None) -> Landlocked:
         """Call once in the Zygote."""
         _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "become the parent of orphans")
-        return cls(scratch, readable, becomes_nobody)
+        return cls(scratch, readable, user)
 
     def fork(self) -> int:
         """Fork a child."""
@@ -132,9 +132,9 @@ class Landlocked:
         directory = os.path.join(self.scratch, str(os.getpid()))
         os.mkdir(directory, 0o700)
         sandlock.confine(sandlock.Sandbox(fs_readable=self.readable, fs_writable=[directory, "/dev/null"]))
-        if self.becomes_nobody:
-            os.chown(directory, NOBODY, NOBODY)
-            become(NOBODY)
+        if self.user is not None:
+            os.chown(directory, self.user, self.user)
+            become(self.user)
         drop_capabilities()
         syscalls.forbid(alone=False)
         return directory

@@ -4,7 +4,8 @@ Landlock knows TCP but no other protocol that reaches the network, and does not 
 of a file, or the limits and the priority of another process. A user namespace of its own would give a Guest new
 privileges. And some calls act on what all Guests share: a lease on a file of the interpreter stops every other process
 at that file; a user's instances of inotify, queued signals or requests of AIO are counted, so that one Guest could take
-them all; a memfd is memory that no limit counts; a message queue outlives its maker.
+them all; a memfd is memory that no limit counts; a message queue outlives its maker. Of ``fcntl`` and ``prctl``, which
+get new commands with each kernel, only those are left that a program needs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import struct
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-CLONE_NEWUSER = 0x10000000
+CLONE_NEWUSER, CLONE_FILES, CLONE_THREAD = 0x10000000, 0x400, 0x10000
+CLONE_SIGNAL = 0xFF
+"""The part of the flags of ``clone`` that says which signal comes at the end."""
 PR_SET_DUMPABLE, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 4, 22, 2
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 X32 = 0x40000000
@@ -35,6 +38,7 @@ _ANYWHERE = [
     *[(222, 107), (129, 138), (297, 240), (424, 424)],  # timer_create, rt_(tg)sigqueueinfo, pidfd_send_signal
     *[(298, 241), (321, 280), (103, 116)],  # perf_event_open, bpf, syslog
     *[(278, 75), (276, 77), (275, 76), (40, 71)],  # vmsplice, tee, splice, sendfile: pages that no process shows
+    *[(162, 81), (306, 267), (317, 277)],  # sync, syncfs: the whole machine's disks; seccomp: filters are memory
     *[(444, 444), (445, 445), (446, 446)],  # landlock_create_ruleset, landlock_add_rule, landlock_restrict_self
 ]
 _METADATA = [
@@ -44,7 +48,10 @@ _METADATA = [
     *[(188, 5), (189, 6), (190, 7), (463, 463)],  # setxattr, lsetxattr, fsetxattr, setxattrat
     *[(197, 14), (198, 15), (199, 16), (466, 466), (469, 469)],  # and removexattr; file_setattr
 ]
-_CLONE, _CLONE3, _PRLIMIT, _SOCKET = (56, 220), (435, 435), (302, 261), (41, 198)
+_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_SOCKET, _SOCKETPAIR, _LISTEN = (41, 198), (53, 199), (50, 201)
+SOCKET_TYPE = 0xF
+"""The part of a socket's type that is no flag."""
 _FCNTL, _IOCTL, _PRCTL = (72, 25), (16, 29), (157, 167)
 _KILL, _TKILL, _TGKILL = (62, 129), (200, 130), (234, 131)
 _MMAP = (9, 222)
@@ -55,9 +62,20 @@ _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 """Column of the tables, and what the kernel calls the machine."""
 
 _FCNTL_COMMANDS = [
-    *[1024, 1026, 1031],  # F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ
-    *[1036, 1038],  # F_SET_RW_HINT, F_SET_FILE_RW_HINT
+    *[0, 1, 2, 3, 4, 1030],  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC
+    *[5, 6, 7, 36],  # F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK: not F_OFD_SETLK, whose locks show no process
+    *[8, 9, 11, 15, 16],  # F_SETOWN, F_GETOWN, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX: not F_SETSIG, which queues signals
+    *[1025, 1027, 1032, 1034],  # F_GETLEASE, F_DUPFD_QUERY, F_GETPIPE_SZ, F_GET_SEALS
 ]
+"""All that are left. Not among them: leases, notifications, larger pipes, hints for a file."""
+_PRCTL_OPTIONS = [
+    *[1, 2, 15, 16],  # PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_NAME, PR_GET_NAME
+    *[3, 21, 23, 27, 39],  # PR_GET_DUMPABLE, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_SECUREBITS, PR_GET_NO_NEW_PRIVS
+    *[29, 30, 36, 37, 38],  # PR_SET_TIMERSLACK, PR_GET_, PR_SET_CHILD_SUBREAPER, PR_GET_, PR_SET_NO_NEW_PRIVS
+    *[40, 41, 42],  # PR_GET_TID_ADDRESS, PR_SET_THP_DISABLE, PR_GET_
+]
+"""All that are left. Not among them: PR_SET_DUMPABLE, which would hide how much memory is held, PR_FUTEX_HASH and
+PR_SET_SECCOMP, which take memory that no process shows, PR_SCHED_CORE, which keeps others from a core."""
 _IOCTL_REQUESTS = [
     *[0x40086602, 0x40046602, 0x40087602, 0x401C5820],  # FS_IOC_SETFLAGS (and 32 bits), SETVERSION, FSSETXATTR
     *[0x40806685, 0x800C6613],  # FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY
@@ -74,9 +92,10 @@ Instruction = tuple[int, int, int, int]
 def forbid(alone: bool) -> None:
     """Refuse these calls from now on, in this process and all that it starts.
 
-    ``alone`` says that namespaces hide the machine's files and the user's other processes. Where they do not, the
-    modes, owners, times and attributes of files may not be changed, nor another process's priority. Needs
-    no_new_privs. Does nothing on a machine whose numbers are not known here.
+    ``alone`` says that namespaces hide the machine's files, sockets and the user's other processes. Where they do not,
+    the modes, owners, times and attributes of files may not be changed, nor another process's priority, and a socket
+    has one other end, which is made with it. Needs no_new_privs. Does nothing on a machine whose numbers are not known
+    here.
     """
     column, architecture = _MACHINES.get(platform.machine(), (None, 0))
     if column is None:
@@ -93,6 +112,16 @@ def forbid(alone: bool) -> None:
             program += [(_EQUAL, 0, 1, number), refuse]
     for numbers, argument, tests in [*_rules(), *([] if alone else _rules_for_others())]:
         program += _refuse_if(numbers[column], argument, tests)
+    for numbers, argument, left in ((_FCNTL, 1, _FCNTL_COMMANDS), (_PRCTL, 0, _PRCTL_OPTIONS)):
+        program += _refuse_unless(numbers[column], argument, left)
+    program += _refuse_if(_CLONE[column], 0, [(_AT_LEAST, 0, 1, FIRST_QUEUED_SIGNAL)], mask=CLONE_SIGNAL)
+    # a process that shares its files with another that has ended has locks that show no process
+    program += _refuse_if(_CLONE[column], 0, [_if(CLONE_FILES)], mask=CLONE_FILES | CLONE_THREAD)
+    if not alone:  # what such sockets hold is seen only in a network namespace: messages of many that are closed
+        datagrams = [_if(int(kind)) for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW)]
+        for numbers in (_SOCKET, _SOCKETPAIR):
+            program += _refuse_if(numbers[column], 1, datagrams, mask=SOCKET_TYPE)
+        program += [(_EQUAL, 0, 1, _LISTEN[column]), refuse]
     shared = MAP_SHARED | MAP_ANONYMOUS  # memory that stays when no process maps it any more, unseen
     program += _refuse_if(_MMAP[column], 3, [_if(shared)], mask=shared)
     program.append((_RETURN, 0, 0, ALLOW))
@@ -109,9 +138,7 @@ def _rules() -> list[tuple[tuple[int, int], int, list[Instruction]]]:
         (_CLONE, 0, [(_ANY_BIT, 0, 1, CLONE_NEWUSER)]),
         (_PRLIMIT, 0, [_unless(0)]),  # process 0 is the caller itself
         (_SOCKET, 0, [_unless(int(socket.AF_UNIX))]),
-        (_FCNTL, 1, [_if(command) for command in _FCNTL_COMMANDS]),
         (_IOCTL, 1, [_if(request) for request in _IOCTL_REQUESTS]),
-        (_PRCTL, 0, [_if(PR_SET_DUMPABLE)]),  # it would hide how much memory is held
         (_KILL, 1, [(_AT_LEAST, 0, 1, FIRST_QUEUED_SIGNAL)]),
         (_TKILL, 1, [(_AT_LEAST, 0, 1, FIRST_QUEUED_SIGNAL)]),
         (_TGKILL, 2, [(_AT_LEAST, 0, 1, FIRST_QUEUED_SIGNAL)]),
@@ -144,6 +171,14 @@ def _refuse_if(call: int, argument: int, tests: list[Instruction], mask: int = 0
     for test in tests:
         body += [test, refuse]
     body.append((_LOAD, 0, 0, _NUMBER))
+    return [(_EQUAL, 0, len(body), call), *body]
+
+
+def _refuse_unless(call: int, argument: int, left: list[int]) -> list[Instruction]:
+    """If it is this call, refuse it unless its argument is one of those; afterwards the number is loaded again."""
+    body = [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument)]
+    body += [(_EQUAL, len(left) - place, 0, number) for place, number in enumerate(left)]
+    body += [(_RETURN, 0, 0, REFUSE | errno.EPERM), (_LOAD, 0, 0, _NUMBER)]
     return [(_EQUAL, 0, len(body), call), *body]
 
 

@@ -28,7 +28,7 @@ _decoder = msgspec.msgpack.Decoder(wire.ToZygote)
 _READY = wire.Ready(platform.python_version(), str(torch.__version__))
 
 
-def main(backend: str, scratch: str, readable: list[str], becomes_nobody: bool) -> None:
+def main(backend: str, scratch: str, readable: list[str], user: int | None) -> None:
     """Warm up, report ready, and serve until the trusted side hangs up.
 
     Call it with the garbage collector off: it looks through all that is being imported, again and again.
@@ -43,7 +43,7 @@ def main(backend: str, scratch: str, readable: list[str], becomes_nobody: bool) 
     if backend == "bubblewrap":
         isolated = isolation.Namespaces.prepare()
     elif backend == "sandlock":
-        isolated = isolation.Landlocked.prepare(scratch, readable, becomes_nobody)
+        isolated = isolation.Landlocked.prepare(scratch, readable, user)
         workers.do_without_shared_memory()
     else:
         isolated = isolation.Unconfined(scratch)
