@@ -6,7 +6,7 @@ exporters that nbgrader_config.py names let the converter that made them be one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.grading import files
-from autograder.hosts.nbgrader.course import who_grades
-from autograder.hosts.nbgrader.handed_in import why_closed
+from autograder.hosts.nbgrader import gradebook
+from autograder.hosts.nbgrader.course import lessons_of, who_grades
+from autograder.hosts.nbgrader.handed_in import Fuller, Misplaced, elsewhere, why_closed
 from autograder.messages import printable
 
 STAMPS = ("timestamp.txt", "submission_secret.txt")
@@ -103,7 +104,22 @@ class Careful(BaseConverter):
 
 
 class CarefulAutograde(Autograde, Careful):
-    """nbgrader's Autograde, which follows no link."""
+    """nbgrader's Autograde, which follows no link, and holds back what a person must look at first."""
+
+    held: Mapping[str, Fuller] = {}
+    """Why exercises of the student whose submission is converted are not graded, by their names."""
+
+    def init_assignment(self, assignment_id: str, student_id: str) -> None:
+        """Prepare a submission: what is missing has 0 points, unless it lies in a wrong place."""
+        super().init_assignment(assignment_id, student_id)
+        found = lessons_of(self, assignment_id)
+        submitted = Path(self.coursedir.root, self.coursedir.submitted_directory)
+        strays = [] if found is None else elsewhere(submitted, found, self.config, student_id)
+        self.held = {stray.exercise: stray for stray in strays if isinstance(stray, Fuller)}
+        misplaced = [stray for stray in strays if isinstance(stray, Misplaced)]
+        for stray in misplaced:
+            self.log.warning("%s", printable(f"{student_id}/{stray.exercise} was not graded: {stray}"))
+        gradebook.miss(self.coursedir.db_url, assignment_id, student_id, {stray.exercise: True for stray in misplaced})
 
 
 class CarefulFeedback(GenerateFeedback, Careful):

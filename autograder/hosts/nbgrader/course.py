@@ -17,7 +17,7 @@ from nbgrader.exchange.default import Exchange
 from traitlets import List, Unicode
 from traitlets.config import Config, Configurable
 
-from autograder.course import Course, CourseError, Exercise
+from autograder.course import Assignment, Course, CourseError, Exercise
 
 
 class Autograder(Configurable):
@@ -65,6 +65,16 @@ def who_grades_this(part: Configurable, resources: Mapping[str, Any] | None) -> 
     """The same for the notebook that nbgrader works on; nbgrader names none when it validates, which is its own."""
     names = (resources or {}).get("nbgrader")
     return None if names is None else who_grades(part, names["assignment"], names["notebook"])
+
+
+def lessons_of(part: Configurable, assignment: str) -> Assignment | None:
+    """The assignment, where it has lessons here that can be read."""
+    root, source = _folders(part)
+    try:
+        found = _read_course(root, source, _stamp(root / source)).assignments.get(assignment)
+    except CourseError:
+        return None
+    return found if found is not None and found.exercises else None
 
 
 def private_folders(part: Configurable) -> tuple[str, ...]:

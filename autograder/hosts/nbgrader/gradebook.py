@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nbgrader.api import (
@@ -98,6 +98,34 @@ def forget(db_url: str, assignment: str, student: str, notebooks: Iterable[str])
             gradebook.db.commit()
     except OperationalError as error:
         raise GradebookError(f"The gradebook can't be written: {error.orig}. Nothing was graded. {BUSY}") from error
+
+
+def enter(coursedir: CourseDirectory, assignment: str, student: str) -> bool:
+    """Enter a submission, with its student; False when the gradebook does not know the assignment."""
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook, contextlib.suppress(MissingEntry):
+        gradebook.find_assignment(assignment)
+        gradebook.update_or_create_student(student)
+        gradebook.update_or_create_submission(assignment, student)
+        return True
+    return False
+
+
+def miss(db_url: str, assignment: str, student: str, notebooks: Mapping[str, bool]) -> None:
+    """Write for notebooks that are not in their place what nbgrader writes, 0 for each cell; for those which a person
+    must look for (True), no score at all, and that they need review.
+    """
+    with Gradebook(db_url) as gradebook:
+        for notebook, needs_review in notebooks.items():
+            with contextlib.suppress(MissingEntry):
+                for row in gradebook.find_submission_notebook(notebook, assignment, student).grades:
+                    row.auto_score, row.needs_manual_grade = (None, True) if needs_review else (0, False)
+        gradebook.db.commit()
+
+
+def students(coursedir: CourseDirectory) -> list[str]:
+    """The students whom the gradebook knows."""
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        return [name for (name,) in gradebook.db.query(Student.id)]
 
 
 def write(db_url: str, student: str, exercise: Exercise, grade: Grade | None) -> bool:

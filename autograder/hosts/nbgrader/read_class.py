@@ -17,7 +17,7 @@ from autograder.grading.in_notebook import grade_in
 from autograder.grading.store import version_of
 from autograder.hosts.nbgrader.course import open_course
 from autograder.hosts.nbgrader.gradebook import read_gradebook
-from autograder.hosts.nbgrader.handed_in import Misplaced, misplaced, nothing_handed_in
+from autograder.hosts.nbgrader.handed_in import Misplaced, alike, elsewhere, nothing_handed_in
 from autograder.pages.class_results import ClassResults, ExerciseResult, StudentResult
 from autograder.results import Grade
 
@@ -34,7 +34,7 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
         step: _notebooks(folder, found.name, opened.excluded)
         for step, folder in (("submitted", opened.submitted), ("autograded", opened.autograded))
     }
-    strays = misplaced(opened.submitted, found)
+    strays = [s for s in elsewhere(opened.submitted, found, opened.config) if isinstance(s, Misplaced)]
     if not any(handed_in.values()):
         raise nothing_handed_in(found.name, opened.coursedir.submitted_directory, strays)
     with read_gradebook(opened.coursedir, found.name) as gradebook:
@@ -47,7 +47,9 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
             for student in sorted(names | handed_in["autograded"].keys())
         ]
     versions = {exercise.name: version_of(exercise) for exercise in exercises}
-    return ClassResults(found.name, exercises, max_scores, students, versions)
+    return ClassResults(
+        found.name, exercises, max_scores, students, versions, alike(names | handed_in["autograded"].keys())
+    )
 
 
 def _notebooks(folder: Path, assignment: str, excluded: list[str]) -> dict[str, dict[str, Path]]:

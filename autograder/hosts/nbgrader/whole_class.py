@@ -19,11 +19,13 @@ from sqlalchemy.exc import SAWarning
 from autograder.course import Course
 from autograder.grading import reading, store
 from autograder.grading.batch import grade_all, grade_submission, kept_environment
+from autograder.grading.graded import needs_review
 from autograder.grading.store import Store
 from autograder.hosts.nbgrader import gradebook
+from autograder.hosts.nbgrader.beginning import hold_misplaced
 from autograder.hosts.nbgrader.copying import trouble_with
 from autograder.hosts.nbgrader.course import open_course
-from autograder.hosts.nbgrader.handed_in import misplaced, nothing_handed_in
+from autograder.hosts.nbgrader.handed_in import Fuller, Misplaced, alike, elsewhere, nothing_handed_in, only_misplaced
 from autograder.pages.terminal import Change, ClassRun
 from autograder.results import Grade, total
 
@@ -52,19 +54,26 @@ class Class:
         opened.config.ExecuteInSandbox.finished = str(course.root / store.PLACE)
         opened.config.ExecuteInSandbox.unsafe = unsafe
         self._nbgrader = NbGraderAPI(opened.coursedir, config=opened.config)
-        self.misplaced = misplaced(opened.submitted, self.course.assignment(assignment))
+        strays = elsewhere(opened.submitted, self.course.assignment(assignment), opened.config)
+        self.misplaced = [stray for stray in strays if isinstance(stray, Misplaced)]
         """What nobody grades, because it lies in the wrong place."""
         self._troubles: dict[str, str] = {}
         self.students = self._find()
         """What each student has handed in."""
+        self._only_misplaced = {
+            student: lost
+            for student, lost in only_misplaced(strays).items()
+            if not self.students.get(student) and student not in self._troubles
+        }
+        fuller = {(stray.student, stray.exercise): stray for stray in strays if isinstance(stray, Fuller)}
+        everything = [s for handed_in in self.students.values() for s in handed_in]
+        self._held = {s: str(fuller[s.student, s.exercise]) for s in everything if (s.student, s.exercise) in fuller}
         self._scores = gradebook.automatic_scores(opened.coursedir, self._assignment, self.exercises)
         keys = {name: store.exercise_key(exercise, unsafe) for name, exercise in self.exercises.items()}
-        self._keys = {
-            s: store.key_of(reading.identity(s.path), keys[s.exercise])
-            for handed_in in self.students.values()
-            for s in handed_in
-        }
+        self._keys = {s: store.key_of(reading.identity(s.path), keys[s.exercise]) for s in everything}
         self._store = Store(course.root / store.PLACE)
+        self.alike = alike(self.students.keys() | set(gradebook.students(opened.coursedir)))
+        """Students whose names differ in upper and lower case alone."""
         self.failed: dict[str, str] = {}
         """What nbgrader said, by the student whom it could not write."""
 
@@ -91,7 +100,8 @@ class Class:
     def todo(self, force: bool = False) -> list[Submission]:
         """The submissions whose Grade is not known yet, or all; of equal notebooks only one."""
         known = set() if force else self._store.finished()
-        return list({key: submission for submission, key in self._keys.items() if key not in known}.values())
+        keys = {submission: key for submission, key in self._keys.items() if submission not in self._held}
+        return list({key: submission for submission, key in keys.items() if key not in known}.values())
 
     def grade(
         self, todo: Sequence[Submission], workers: int | None = None, dask: str | None = None
@@ -121,6 +131,11 @@ class Class:
                 changes.append(Change(str(submission), old, new))
         return sorted(changes, key=lambda change: not change.lowers)
 
+    def everybody(self) -> list[str]:
+        """The students whose work lies there, wherever."""
+        handed_in = {student for student, submissions in self.students.items() if submissions}
+        return sorted(handed_in | self._troubles.keys() | self._only_misplaced.keys())
+
     def unwritten(self) -> list[str]:
         """The students whose Grades the gradebook does not have, or not as they are now."""
         written = self._store.written(self._assignment)
@@ -134,11 +149,16 @@ class Class:
             folder = coursedir.format_path(coursedir.autograded_directory, student, self._assignment)
             if written.get(student) != keys or not os.path.isdir(folder):
                 stale.add(student)
-        return sorted(stale | self._troubles.keys())
+        return sorted(stale | self._troubles.keys() | self._only_misplaced.keys())
 
     def write(self, students: Iterable[str]) -> Iterator[str]:
         """Write students' Grades with nbgrader's own converter, one after the other."""
         for student in students:
+            if student in self._only_misplaced:
+                assignment = self.course.assignment(self._assignment)
+                hold_misplaced(self._nbgrader.coursedir, assignment, student, self._only_misplaced[student])
+                yield student
+                continue
             with warnings.catch_warnings(), kept_environment():  # nbgrader leaves a variable behind when it fails
                 warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, at each new submission
                 result = self._nbgrader.autograde(self._assignment, student)
@@ -166,6 +186,7 @@ class Class:
             needs_review={str(submission): reason for submission, reason in self.needs_review.items()},
             misplaced={f"{stray.student}/{stray.exercise}": str(stray) for stray in self.misplaced},
             failed=self.failed,
+            alike=self.alike,
         )
 
     @property
@@ -176,7 +197,8 @@ class Class:
 
     @functools.cached_property
     def _grades(self) -> dict[Submission, Grade | None]:
-        return {submission: self._store.grade(key) for submission, key in self._keys.items()}
+        held = {submission: needs_review(str(submission), reason) for submission, reason in self._held.items()}
+        return {submission: self._store.grade(key) for submission, key in self._keys.items()} | held
 
     def _keys_of_students(self) -> dict[str, str]:
         keys: dict[str, str] = {}
