@@ -3,13 +3,14 @@
 import os
 
 import pytest
+from traitlets.config import Config
 
 from autograder.course import Course
 from autograder.grading import batch, files
 from autograder.grading.finding import find_submission
 from autograder.grading.reading import UnreadableNotebook
 from autograder.hosts import gradescope_harness
-from autograder.hosts.nbgrader.handed_in import misplaced
+from autograder.hosts.nbgrader.handed_in import elsewhere
 from tests.conftest import ROOT
 from tests.heaps import crowd, nest, notebooks, remove_nest, ring
 
@@ -48,7 +49,9 @@ def test_autograder_grade_names_the_folder_and_goes_on(heap, course):
 def test_autograde_and_the_report_never_call_it_not_handed_in(heap):
     submitted, problem = heap
     assignment = Course(ROOT).assignments["optimizers"]
-    told = {stray.exercise: str(stray) for stray in misplaced(submitted, assignment) if stray.student == "bob"}
+    told = {
+        stray.exercise: str(stray) for stray in elsewhere(submitted, assignment, Config()) if stray.student == "bob"
+    }
     assert set(told) == (set(assignment.exercises) if problem is not None else set())
     assert all(problem in text for text in told.values())
 
@@ -59,7 +62,7 @@ def test_folders_deeper_than_python_calls_itself_are_named(tmp_path):
     try:
         nest(inside, 1_200)
         assert batch.find_notebooks([tmp_path / "submitted"]) == [tmp_path / "submitted" / "bob"]
-        assert len(misplaced(tmp_path / "submitted", Course(ROOT).assignments["optimizers"])) == 4
+        assert len(elsewhere(tmp_path / "submitted", Course(ROOT).assignments["optimizers"], Config())) == 4
         left_out = files.copy(inside, tmp_path / "copied", max_file_bytes=100, max_bytes=100)
         assert left_out == {".": HEAPS[nest]}
     finally:
@@ -79,7 +82,7 @@ def test_a_link_in_place_of_a_folder_is_named(tmp_path, place):
     link = tmp_path / "submitted" / place
     link.parent.mkdir(parents=True)
     link.symlink_to(tmp_path / "elsewhere")
-    told = [str(stray) for stray in misplaced(tmp_path / "submitted", Course(ROOT).assignments["optimizers"])]
+    told = [str(stray) for stray in elsewhere(tmp_path / "submitted", Course(ROOT).assignments["optimizers"], Config())]
     assert told and all("is a link to another folder" in text for text in told)
 
 

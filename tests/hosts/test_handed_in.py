@@ -289,3 +289,60 @@ def test_names_that_differ_in_case_alone_are_pointed_out(root, exercise, autogra
     assert score(root, "ANA01") == score(root, "ana01") == 12
     done = CliRunner().invoke(main, ["report", "optimizers", "--course", str(root)])
     assert "ANA01 and ana01 differ" in done.output
+
+
+# --- files beside the notebook ------------------------------------------------------------------------------------
+
+
+def file(path, content=b"x"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def folder_of(path):
+    file(path / "inside.txt")
+
+
+BESIDE = {
+    "page": lambda folder: file(folder / f"{FIRST}.html", b"<p>mine"),
+    "page-folder": lambda folder: folder_of(folder / f"{FIRST}.html"),
+    "page-of-another": lambda folder: file(folder / f"{SECOND}.html"),
+    "folder-of-its-name": lambda folder: folder_of(folder / FIRST),
+    "files-folder": lambda folder: folder_of(folder / f"{FIRST}_files"),
+    "files-file": lambda folder: file(folder / f"{FIRST}_files"),
+    "notebook-folder": lambda folder: folder_of(folder / f"{SECOND}.ipynb"),
+    "lab-folder": lambda folder: folder_of(folder / "lab.py"),
+    "lab-nested": lambda folder: folder_of(folder / "requirements.txt" / "lab.py"),
+    "own-module": lambda folder: file(folder / "helpers.py"),
+    "mac": lambda folder: [
+        file(folder / f"._{FIRST}.ipynb", b"\0\5\26\7"),
+        file(folder / "__MACOSX" / f"._{FIRST}.ipynb", b"\0\5\26\7"),
+        file(folder / "__MACOSX" / f"{FIRST}.ipynb", b"\0\5\26\7"),
+        file(folder / ".DS_Store"),
+    ],
+    "windows": lambda folder: [file(folder / "Thumbs.db"), file(folder / "desktop.ini"), file(folder / "~$x.docx")],
+    "checkpoints": lambda folder: [
+        file(folder / ".ipynb_checkpoints" / f"{FIRST}-checkpoint.ipynb", b"{"),
+        file(folder / ".ipynb_checkpoints" / f"{FIRST}.ipynb", b"{"),
+    ],
+    "damaged-notebook": lambda folder: file(folder / "draft.ipynb", b"{"),
+    "caches": lambda folder: [file(folder / "__pycache__" / "lab.cpython-311.pyc"), file(folder / ".git" / "HEAD")],
+    "odd-names": lambda folder: [file(folder / "a\nb.txt"), file(folder / "\udcff.txt"), file(folder / "ä [1].ipynb")],
+    "secret-folder": lambda folder: folder_of(folder / "submission_secret.txt"),
+}
+
+
+@pytest.mark.slow
+@ROUTES
+def test_files_beside_the_notebook_stop_nothing(root, exercise, autograde):
+    for student, make in BESIDE.items():
+        put(home(root, student), written(exercise))
+        make(home(root, student))
+    log = autograde(root)
+    for student in BESIDE:
+        assert score(root, student) == 12, (student, log[-3000:])
+    with kept_environment():
+        assert api(root).generate_feedback("optimizers")["success"]
+    for student in BESIDE:
+        page = root / "feedback" / student / "optimizers" / f"{FIRST}.html"
+        assert page.is_file() and "build_sgd" in page.read_text(), student

@@ -16,7 +16,7 @@ from autograder.grading import files
 from autograder.hosts.nbgrader import gradebook
 from autograder.hosts.nbgrader.copying import trouble_with
 from autograder.hosts.nbgrader.course import lessons_of, who_grades
-from autograder.hosts.nbgrader.handed_in import Misplaced, alike, elsewhere, only_misplaced
+from autograder.hosts.nbgrader.handed_in import Misplaced, alike, elsewhere, misplaced_of
 from autograder.messages import printable
 from autograder.pages import terminal
 
@@ -47,7 +47,7 @@ def _forget(converter: Autograde) -> None:
             continue
         done = Path(converter._format_dest(assignment, student))
         unfinished = [name for name in ours if not _is_finished(done / f"{name}.ipynb")]
-        if trouble_with(coursedir, Path(folder), coursedir.submitted_directory) is not None:
+        if trouble_with(coursedir, Path(folder), coursedir.submitted_directory, found is not None) is not None:
             gradebook.forget(coursedir.db_url, assignment, student, ours)
             continue  # the converter refuses it, says why, and goes on
         try:
@@ -119,12 +119,15 @@ def _leave_out_misplaced(converter: Autograde) -> None:
             continue
         submitted = Path(coursedir.root, coursedir.submitted_directory)
         strays = elsewhere(submitted, found, converter.config, coursedir.student_id)
-        for student, misplaced in only_misplaced(strays).items():
-            if (assignment, student) in in_place or student in coursedir.student_id_exclude.split(","):
+        for student, misplaced in misplaced_of(strays).items():
+            place = (assignment, student)
+            if place in in_place or student in coursedir.student_id_exclude.split(","):
                 continue
+            if place in folders and any(stray.problem for stray in misplaced):
+                continue  # nbgrader's converter says why
             if not hold_misplaced(coursedir, found, student, misplaced):
                 continue
-            converter.assignments.pop(folders.get((assignment, student)), None)
+            converter.assignments.pop(folders.get(place), None)
             for stray in misplaced:
                 converter.log.warning("%s", printable(f"{student}/{stray.exercise} was not graded: {stray}"))
 

@@ -14,6 +14,7 @@ from typing import Any
 from nbgrader.converters import Autograde, BaseConverter, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import find_all_files
 
 from autograder.grading import files
 from autograder.hosts.nbgrader import gradebook
@@ -27,11 +28,14 @@ STAMPS = ("timestamp.txt", "submission_secret.txt")
 MAX_STAMP_BYTES = 1_000
 
 
-def trouble_with(coursedir: CourseDirectory, folder: Path, step: str) -> str | None:
-    """Why nbgrader must not open what lies in a student's folder of a step, such as ``submitted``; None if it may."""
+def trouble_with(coursedir: CourseDirectory, folder: Path, step: str, is_ours: bool = False) -> str | None:
+    """Why nbgrader must not open what lies in a student's folder of a step, such as ``submitted``; None if it may.
+
+    Of an assignment that is graded here nbgrader itself opens no stamp.
+    """
     if (why := why_closed(Path(coursedir.root, step), folder)) is not None:
         return printable(f"{folder} {why}. Put a folder of files there, or remove it.")
-    for name in STAMPS:
+    for name in () if is_ours else STAMPS:
         try:
             files.read(folder / name, MAX_STAMP_BYTES)
         except FileNotFoundError:
@@ -85,7 +89,8 @@ class Careful(BaseConverter):
         """Whether to convert a submission. Raises NbGraderException when it can't be opened; others are converted."""
         if student_id not in self.coursedir.student_id_exclude.split(","):
             source = Path(self._format_source(assignment_id, student_id))
-            trouble = trouble_with(self.coursedir, source, self._input_directory)
+            is_ours = lessons_of(self, assignment_id) is not None
+            trouble = trouble_with(self.coursedir, source, self._input_directory, is_ours)
             if trouble is not None:
                 self.log.error("%s", trouble)
                 raise NbGraderException(trouble)
@@ -108,6 +113,15 @@ class CarefulAutograde(Autograde, Careful):
 
     held: Mapping[str, Fuller] = {}
     """Why exercises of the student whose submission is converted are not graded, by their names."""
+
+    def chosen(self, assignment_id: str) -> Callable[[Path], bool]:
+        """Which files beside the notebooks are copied: none that is in the way of what is put there."""
+        coursedir, others = self.coursedir, super().chosen(assignment_id)
+        source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment_id))
+        ours = [Path(path).relative_to(source) for path in find_all_files(str(source), coursedir.ignore)]
+        ours += [Path(Path(path).name) for path in self.notebooks]
+        folders = {parent for path in ours for parent in path.parents}
+        return lambda path: others(path) and path not in folders and not any(p in ours for p in path.parents)
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """Prepare a submission: what is missing has 0 points, unless it lies in a wrong place."""

@@ -158,7 +158,7 @@ def _notebooks(
         if os.path.lexists(place) and (why := why_closed(submitted, place)) is not None:
             return [], (place, why)
     outside = [path for path in folder.glob("*.ipynb") if not path.name.startswith(".")]
-    inside, problem = files.notebooks(home, wanted) if home.exists() else ([], None)
+    inside, problem = files.notebooks(home, wanted) if os.path.lexists(home) else ([], None)
     return [*sorted(outside)[: files.MAX_NOTEBOOKS], *inside], None if problem is None else (home, problem)
 
 
@@ -171,16 +171,17 @@ def why_closed(submitted: Path, folder: Path) -> str | None:
         try:
             with files.opened_folder(place) as handle:
                 os.scandir(handle).close()
+                os.stat(".", dir_fd=handle)  # to list a folder and to enter it are two rights
         except (files.Refused, OSError) as error:
             return files.explain(error)
     return None
 
 
-def only_misplaced(strays: Iterable[Misplaced | Fuller]) -> dict[str, list[Misplaced]]:
-    """What lies in a wrong place and can be read, by student."""
+def misplaced_of(strays: Iterable[Misplaced | Fuller]) -> dict[str, list[Misplaced]]:
+    """What lies in a wrong place, or may do so, by student."""
     found: dict[str, list[Misplaced]] = {}
     for stray in strays:
-        if isinstance(stray, Misplaced) and stray.problem is None:
+        if isinstance(stray, Misplaced):
             found.setdefault(stray.student, []).append(stray)
     return found
 

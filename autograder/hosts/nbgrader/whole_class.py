@@ -25,7 +25,7 @@ from autograder.hosts.nbgrader import gradebook
 from autograder.hosts.nbgrader.beginning import hold_misplaced
 from autograder.hosts.nbgrader.copying import trouble_with
 from autograder.hosts.nbgrader.course import open_course
-from autograder.hosts.nbgrader.handed_in import Fuller, Misplaced, alike, elsewhere, nothing_handed_in, only_misplaced
+from autograder.hosts.nbgrader.handed_in import Fuller, Misplaced, alike, elsewhere, misplaced_of, nothing_handed_in
 from autograder.pages.terminal import Change, ClassRun
 from autograder.results import Grade, total
 
@@ -62,7 +62,7 @@ class Class:
         """What each student has handed in."""
         self._only_misplaced = {
             student: lost
-            for student, lost in only_misplaced(strays).items()
+            for student, lost in misplaced_of(strays).items()
             if not self.students.get(student) and student not in self._troubles
         }
         fuller = {(stray.student, stray.exercise): stray for stray in strays if isinstance(stray, Fuller)}
@@ -88,7 +88,7 @@ class Class:
         found: dict[str, list[Submission]] = {}
         for student in sorted(self._nbgrader.get_submitted_students(self._assignment)):
             folder = Path(coursedir.format_path(coursedir.submitted_directory, student, self._assignment))
-            trouble = trouble_with(coursedir, folder, coursedir.submitted_directory)
+            trouble = trouble_with(coursedir, folder, coursedir.submitted_directory, is_ours=True)
             if trouble is not None:
                 self._troubles[student] = trouble
             paths = [folder / f"{name}.ipynb" for name in self.exercises] if trouble is None else []
