@@ -346,3 +346,81 @@ def test_files_beside_the_notebook_stop_nothing(root, exercise, autograde):
     for student in BESIDE:
         page = root / "feedback" / student / "optimizers" / f"{FIRST}.html"
         assert page.is_file() and "build_sgd" in page.read_text(), student
+
+
+# --- when it was handed in ----------------------------------------------------------------------------------------
+
+
+def stamp(root, student, text, secret="s"):
+    (home(root, student) / "timestamp.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
+    (home(root, student) / "submission_secret.txt").write_text(secret)
+
+
+def handed_in(root, student):
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
+        return str(gradebook.find_submission("optimizers", student).timestamp)
+
+
+@ROUTES
+def test_equal_work_with_another_time_is_another_submission(root, exercise, autograde):
+    put(home(root), written(exercise))
+    stamp(root, "ada", "2027-01-02 03:04:05.000000 UTC", "first")
+    autograde(root)
+    assert handed_in(root, "ada") == "2027-01-02 03:04:05"
+    stamp(root, "ada", "2027-01-03 03:04:05.000000 UTC", "second")
+    autograde(root)
+    assert handed_in(root, "ada") == "2027-01-03 03:04:05" and score(root) == 12
+    done = root / "autograded" / "ada" / "optimizers"
+    assert (done / "timestamp.txt").read_text() == "2027-01-03 03:04:05.000000 UTC"
+    assert (done / "submission_secret.txt").read_text() == "second"  # its feedback is fetched by this
+
+
+FORMS = {
+    "offset": "2027-01-02 04:04:05 +0100",
+    "name": "2027-01-02 04:04:05 CET",
+    "mark": b"\xef\xbb\xbf2027-01-02T03:04:05Z\r\n",
+    "epoch": "1798859045",
+}
+NO_TIMES = {
+    "ambiguous": ("2027-01-02 03:04:05 CST", "CST is -0600 in America/Chicago and"),
+    "words": ("yesterday", "yesterday names no time of day"),
+    "bytes": (b"\xff", "it holds no text"),
+    "several": ("2027-01-02 03:04:05 UTC\n2027-01-03 03:04:05 UTC", "it holds several times"),
+}
+
+
+@pytest.mark.slow
+@ROUTES
+def test_a_time_in_any_form_is_read_and_what_is_none_needs_review(root, exercise, autograde):
+    given = FORMS | {student: text for student, (text, _) in NO_TIMES.items()}
+    for student, text in given.items():
+        put(home(root, student), written(exercise))
+        stamp(root, student, text)
+    log = autograde(root)
+    assert "Traceback" not in log and "traceback" not in log
+    for student, text in given.items():
+        content = (home(root, student) / "timestamp.txt").read_bytes()
+        assert content == (text if isinstance(text, bytes) else text.encode())
+        done = root / "autograded" / student / "optimizers" / "timestamp.txt"
+        if student in FORMS:
+            assert (score(root, student), handed_in(root, student)) == (12, "2027-01-02 03:04:05")
+            assert done.read_text() == "2027-01-02 03:04:05.000000 UTC"
+        else:
+            assert score(root, student) is None and not done.exists()
+            assert f"timestamp.txt cannot be read: {NO_TIMES[student][1]}" in log
+            assert state(root, student).reason.startswith("timestamp.txt cannot be read: ")
+    with kept_environment():
+        assert api(root).generate_feedback("optimizers")["success"]
+    stamp(root, "words", "2027-01-02 03:04:05 UTC")
+    autograde(root)
+    assert (score(root, "words"), handed_in(root, "words")) == (12, "2027-01-02 03:04:05")
+    assert score(root, "bytes") is None
+
+
+def test_the_zone_of_the_exchange_says_what_an_abbreviation_means(root, exercise):
+    with (root / "nbgrader_config.py").open("a") as file:
+        file.write('\nc.Exchange.timezone = "America/Chicago"\n')
+    put(home(root), written(exercise))
+    stamp(root, "ada", "2027-01-02 03:04:05 CST")
+    plain(root)
+    assert (score(root), handed_in(root, "ada")) == (12, "2027-01-02 09:04:05")

@@ -13,7 +13,7 @@ from nbgrader.utils import remove, rmtree
 
 from autograder.course import METADATA, Assignment
 from autograder.grading import files
-from autograder.hosts.nbgrader import gradebook
+from autograder.hosts.nbgrader import gradebook, stamps
 from autograder.hosts.nbgrader.copying import trouble_with
 from autograder.hosts.nbgrader.course import lessons_of, who_grades
 from autograder.hosts.nbgrader.handed_in import Misplaced, alike, elsewhere, misplaced_of
@@ -50,6 +50,9 @@ def _forget(converter: Autograde) -> None:
         if trouble_with(coursedir, Path(folder), coursedir.submitted_directory, found is not None) is not None:
             gradebook.forget(coursedir.db_url, assignment, student, ours)
             continue  # the converter refuses it, says why, and goes on
+        stamps.put_in_force(coursedir, found is not None)
+        if isinstance(stamps.of(coursedir, Path(folder)), stamps.Untimed) and found is not None:
+            unfinished = ours
         try:
             new, old = coursedir.get_existing_timestamp(folder), coursedir.get_existing_timestamp(str(done))
         except (ArithmeticError, AttributeError, OSError, ValueError):  # no time at all

@@ -17,15 +17,13 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import find_all_files
 
 from autograder.grading import files
-from autograder.hosts.nbgrader import gradebook
+from autograder.hosts.nbgrader import gradebook, stamps
 from autograder.hosts.nbgrader.course import lessons_of, who_grades
 from autograder.hosts.nbgrader.handed_in import Fuller, Misplaced, elsewhere, why_closed
 from autograder.messages import printable
 
-STAMPS = ("timestamp.txt", "submission_secret.txt")
+STAMPS = (stamps.NAME, "submission_secret.txt")
 """What nbgrader itself puts beside a submission, and reads again to release its feedback."""
-
-MAX_STAMP_BYTES = 1_000
 
 
 def trouble_with(coursedir: CourseDirectory, folder: Path, step: str, is_ours: bool = False) -> str | None:
@@ -37,7 +35,7 @@ def trouble_with(coursedir: CourseDirectory, folder: Path, step: str, is_ours: b
         return printable(f"{folder} {why}. Put a folder of files there, or remove it.")
     for name in () if is_ours else STAMPS:
         try:
-            files.read(folder / name, MAX_STAMP_BYTES)
+            files.read(folder / name, stamps.MAX_BYTES)
         except FileNotFoundError:
             continue
         except (files.Refused, OSError) as error:
@@ -90,6 +88,7 @@ class Careful(BaseConverter):
         if student_id not in self.coursedir.student_id_exclude.split(","):
             source = Path(self._format_source(assignment_id, student_id))
             is_ours = lessons_of(self, assignment_id) is not None
+            stamps.put_in_force(self.coursedir, is_ours)
             trouble = trouble_with(self.coursedir, source, self._input_directory, is_ours)
             if trouble is not None:
                 self.log.error("%s", trouble)
@@ -101,6 +100,8 @@ class Careful(BaseConverter):
         source, target = (Path(path(assignment_id, student_id)) for path in (self._format_source, self._format_dest))
         wanted = self.chosen(assignment_id)
         copy(self.coursedir, source, target, lambda path: path.suffix != ".ipynb" and wanted(path), self.log)
+        if lessons_of(self, assignment_id) is not None:
+            stamps.correct(self.coursedir, target)
 
     def chosen(self, assignment_id: str) -> Callable[[Path], bool]:
         """Which files beside the notebooks are copied."""
@@ -111,7 +112,7 @@ class Careful(BaseConverter):
 class CarefulAutograde(Autograde, Careful):
     """nbgrader's Autograde, which follows no link, and holds back what a person must look at first."""
 
-    held: Mapping[str, Fuller] = {}
+    held: Mapping[str, Fuller | stamps.Untimed] = {}
     """Why exercises of the student whose submission is converted are not graded, by their names."""
 
     def chosen(self, assignment_id: str) -> Callable[[Path], bool]:
@@ -130,6 +131,9 @@ class CarefulAutograde(Autograde, Careful):
         submitted = Path(self.coursedir.root, self.coursedir.submitted_directory)
         strays = [] if found is None else elsewhere(submitted, found, self.config, student_id)
         self.held = {stray.exercise: stray for stray in strays if isinstance(stray, Fuller)}
+        time = stamps.of(self.coursedir, Path(self._format_source(assignment_id, student_id)))
+        if found is not None and isinstance(time, stamps.Untimed):
+            self.held = dict.fromkeys(found.exercises, time)
         misplaced = [stray for stray in strays if isinstance(stray, Misplaced)]
         for stray in misplaced:
             self.log.warning("%s", printable(f"{student_id}/{stray.exercise} was not graded: {stray}"))

@@ -96,6 +96,8 @@ def _folders(part: Configurable) -> tuple[Path, str]:
     converter: Any = part
     while converter is not None and not isinstance(converter, BaseConverter):
         converter = converter.parent
+    if converter is None and isinstance(part, Exchange):
+        converter = part
     if converter is None:
         return Path.cwd(), part.config.CourseDirectory.get("source_directory", "source")
     return Path(converter.coursedir.root), converter.coursedir.source_directory

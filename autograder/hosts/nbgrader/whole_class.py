@@ -7,6 +7,7 @@ what ``nbgrader autograde`` would have made.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,9 +22,9 @@ from autograder.grading import reading, store
 from autograder.grading.batch import grade_all, grade_submission, kept_environment
 from autograder.grading.graded import needs_review
 from autograder.grading.store import Store
-from autograder.hosts.nbgrader import gradebook
+from autograder.hosts.nbgrader import gradebook, stamps
 from autograder.hosts.nbgrader.beginning import hold_misplaced
-from autograder.hosts.nbgrader.copying import trouble_with
+from autograder.hosts.nbgrader.copying import STAMPS, trouble_with
 from autograder.hosts.nbgrader.course import open_course
 from autograder.hosts.nbgrader.handed_in import Fuller, Misplaced, alike, elsewhere, misplaced_of, nothing_handed_in
 from autograder.pages.terminal import Change, ClassRun
@@ -58,6 +59,7 @@ class Class:
         self.misplaced = [stray for stray in strays if isinstance(stray, Misplaced)]
         """What nobody grades, because it lies in the wrong place."""
         self._troubles: dict[str, str] = {}
+        self._untimed: dict[str, stamps.Untimed] = {}
         self.students = self._find()
         """What each student has handed in."""
         self._only_misplaced = {
@@ -67,7 +69,8 @@ class Class:
         }
         fuller = {(stray.student, stray.exercise): stray for stray in strays if isinstance(stray, Fuller)}
         everything = [s for handed_in in self.students.values() for s in handed_in]
-        self._held = {s: str(fuller[s.student, s.exercise]) for s in everything if (s.student, s.exercise) in fuller}
+        self._held = {s: str(why) for s in everything if (why := self._untimed.get(s.student)) is not None}
+        self._held |= {s: str(fuller[s.student, s.exercise]) for s in everything if (s.student, s.exercise) in fuller}
         self._scores = gradebook.automatic_scores(opened.coursedir, self._assignment, self.exercises)
         keys = {name: store.exercise_key(exercise, unsafe) for name, exercise in self.exercises.items()}
         self._keys = {s: store.key_of(reading.identity(s.path), keys[s.exercise]) for s in everything}
@@ -91,6 +94,8 @@ class Class:
             trouble = trouble_with(coursedir, folder, coursedir.submitted_directory, is_ours=True)
             if trouble is not None:
                 self._troubles[student] = trouble
+            elif isinstance(time := stamps.of(coursedir, folder), stamps.Untimed):
+                self._untimed[student] = time
             paths = [folder / f"{name}.ipynb" for name in self.exercises] if trouble is None else []
             found[student] = [Submission(student, path.stem, path) for path in paths if os.path.lexists(path)]
         if not any(found.values()) and not self._troubles:
@@ -203,8 +208,13 @@ class Class:
     def _keys_of_students(self) -> dict[str, str]:
         keys: dict[str, str] = {}
         for submission, key in self._keys.items():
-            keys[submission.student] = f"{keys.get(submission.student, '')}{key} "
+            keys.setdefault(submission.student, f"{self._stamp(submission.path.parent)} ")
+            keys[submission.student] += f"{key} "
         return keys
+
+    def _stamp(self, folder: Path) -> str:
+        """What nbgrader has put beside a submission: another time, or secret, is another submission."""
+        return hashlib.sha256(b"\n".join(reading.identity(folder / name) for name in STAMPS)).hexdigest()
 
     def _is_in_gradebook(self, submission: Submission, grade: Grade | None) -> bool:
         if grade is None or grade.status != "graded":
