@@ -24,6 +24,7 @@ from autograder.pages import terminal
 def begin(converter: Autograde) -> None:
     """Prepare a run. Raises GradebookError when the gradebook can't be read or written."""
     _leave_out_unknown(converter)
+    _name_misfits(converter)
     _leave_out_misplaced(converter)
     _name_alike(converter)
     _forget(converter)
@@ -147,6 +148,17 @@ def hold_misplaced(
     if done.exists():
         rmtree(str(done))
     return True
+
+
+def _name_misfits(converter: Autograde) -> None:
+    """Say once why no scores can be written, where the gradebook has other cells or points than the source."""
+    coursedir = converter.coursedir
+    for assignment in {assignment for _, assignment, _, _ in _submissions(converter)}:
+        found = lessons_of(converter, assignment)
+        if found is not None:
+            why = gradebook.why_unfit(coursedir, assignment, found.exercises.values())
+            if why is not None:
+                converter.log.error("%s", why)
 
 
 def _name_alike(converter: Autograde) -> None:

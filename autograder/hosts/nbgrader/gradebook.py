@@ -20,7 +20,7 @@ from nbgrader.api import Grade as GradeRow
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from autograder.course import CourseError, Exercise
+from autograder.course import CourseError, Exercise, cells_changed
 from autograder.results import Grade
 
 BUSY = "Is the disk full, or does another program use the gradebook? Then try again"
@@ -46,20 +46,47 @@ def read_gradebook(coursedir: CourseDirectory, assignment: str) -> Iterator[Grad
         raise GradebookError(f"The gradebook {coursedir.db_url} can't be read: {error}\n{BUSY}.") from error
 
 
-def automatic_scores(
-    coursedir: CourseDirectory, assignment: str, exercises: Iterable[str]
-) -> dict[tuple[str, str], dict[str, float | None]]:
-    """The automatic scores of each graded cell, by student and exercise.
+def expect_to_fit(gradebook: Gradebook, assignment: str, exercises: Iterable[Exercise]) -> dict[str, Notebook]:
+    """The gradebook's notebooks of the exercises, by name.
 
-    Raises GradebookError when the gradebook does not know all of the exercises.
+    Raises GradebookError when it does not know them all as they are in the source, and says what to do.
     """
+    known: dict[str, Notebook] = {}
+    with contextlib.suppress(MissingEntry):
+        known = {notebook.name: notebook for notebook in gradebook.find_assignment(assignment).notebooks}
+    for exercise in exercises:
+        notebook = known.get(exercise.name)
+        answers = {cell.name for cell in notebook.solution_cells} if notebook is not None else set()
+        graded = notebook.grade_cells if notebook is not None else []
+        cells = {cell.name: cell.max_score for cell in graded if cell.cell_type == "code" and cell.name not in answers}
+        if cells == exercise.points:
+            continue
+        if notebook is not None and cells.keys() != exercise.points.keys() and notebook.submissions:
+            raise GradebookError(cells_changed(exercise.name, assignment))
+        raise GradebookError(
+            f"The gradebook does not know {exercise.name} of {assignment} as it is in source/: it is empty, older, "
+            f"or the gradebook of another course. Run: nbgrader generate_assignment {assignment} --force, then: "
+            f"autograder autograde {assignment}"
+        )
+    return known
+
+
+def why_unfit(coursedir: CourseDirectory, assignment: str, exercises: Iterable[Exercise]) -> str | None:
+    """What ``expect_to_fit`` says of the course's gradebook, if it does not fit."""
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-        known = gradebook.db.query(Notebook.name).join(Assignment).filter(Assignment.name == assignment)
-        if not {name for (name,) in known}.issuperset(exercises):
-            raise GradebookError(
-                f"The gradebook does not know all of {assignment} yet. "
-                f"Run: nbgrader generate_assignment {assignment} --force"
-            )
+        try:
+            expect_to_fit(gradebook, assignment, exercises)
+        except GradebookError as error:
+            return str(error)
+    return None
+
+
+def automatic_scores(
+    coursedir: CourseDirectory, assignment: str, exercises: Mapping[str, Exercise]
+) -> dict[tuple[str, str], dict[str, float | None]]:
+    """The automatic scores of each graded cell, by student and exercise. Raises GradebookError as ``expect_to_fit``."""
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        expect_to_fit(gradebook, assignment, exercises.values())
         rows = (
             gradebook.db.query(Student.id, Notebook.name, BaseCell.name, GradeRow.auto_score)
             .select_from(GradeRow)
