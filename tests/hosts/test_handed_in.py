@@ -1,7 +1,9 @@
 """Folders as students hand them in: what lies in them under other names, and both routes into the gradebook."""
 
+import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -424,3 +426,56 @@ def test_the_zone_of_the_exchange_says_what_an_abbreviation_means(root, exercise
     stamp(root, "ada", "2027-01-02 03:04:05 CST")
     plain(root)
     assert (score(root), handed_in(root, "ada")) == (12, "2027-01-02 09:04:05")
+
+
+# --- when the source changes under submissions --------------------------------------------------------------------
+
+
+def change(root, kind):
+    path = root / "source" / "optimizers" / f"{FIRST}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    place = next(place for place, cell in enumerate(notebook.cells) if grade_id(cell) == "test_build_sgd")
+    meta = notebook.cells[place].metadata.nbgrader
+    if kind == "points":
+        meta["points"] = 5
+    elif kind == "renamed":
+        meta["grade_id"] = "test_sgd"
+    elif kind == "removed":
+        del notebook.cells[place]
+    else:
+        added = nbformat.v4.new_code_cell("pass", metadata={"nbgrader": {**meta, "grade_id": "extra"}})
+        notebook.cells.insert(place, added)
+    nbformat.write(notebook, path)
+
+
+CHANGES = {
+    "added": "nbgrader db assignment remove optimizers --force && autograder build",
+    "removed": "nbgrader db assignment remove optimizers --force && autograder build",
+    "renamed": "nbgrader db assignment remove optimizers --force && autograder build",
+    "points": "nbgrader generate_assignment optimizers --force",
+}
+
+
+@pytest.mark.slow
+def test_what_changed_under_submissions_is_one_sentence_with_what_to_do(root, exercise):
+    put(home(root), written(exercise))
+    ours(root)
+    source = root / "source" / "optimizers" / f"{FIRST}.ipynb"
+    released = {path.name: path.read_bytes() for path in (root / "assignments" / "optimizers").iterdir()}
+    before = source.read_bytes()
+    for kind, remedy in CHANGES.items():
+        source.write_bytes(before)
+        change(root, kind)
+        for command in ("autograde", "report") if kind == "points" else ("autograde", "report", "build"):
+            named = [] if command == "build" else ["optimizers"]
+            done = CliRunner().invoke(main, [command, *named, "--course", str(root)])
+            assert done.exit_code == 2 and isinstance(done.exception, SystemExit), (kind, command, done.output)
+            assert remedy in done.output and FIRST in done.output and len(done.output.splitlines()) == 1
+        assert {path.name: path.read_bytes() for path in (root / "assignments" / "optimizers").iterdir()} == released
+    assert not [*root.glob(".build-*")] and score(root) == 12
+    run(f"cd {shlex.quote(str(root))} && {sys.executable} -m nbgrader db assignment remove optimizers --force")
+    source.write_bytes(before)
+    change(root, "removed")
+    generate(root)
+    ours(root)
+    assert score(root) == 9 and state(root).state == "final"

@@ -48,6 +48,8 @@ def of(coursedir: CourseDirectory, folder: Path) -> datetime | Untimed | None:
         return times.parse(times.decode(files.read(path, MAX_BYTES)), zone_of(coursedir))
     except FileNotFoundError:
         return None
+    except files.TooLarge:
+        return Untimed(path, "it is longer than any time")
     except (files.Refused, OSError) as error:
         return Untimed(path, f"it {files.explain(error)}")
     except times.UnreadableTime as error:
