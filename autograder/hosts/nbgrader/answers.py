@@ -41,7 +41,7 @@ class Answers:
         given = {
             name
             for cell in notebook.cells
-            if (name := grade_id(cell)) in released and _text(cell) not in ("", released[name])
+            if (name := grade_id(cell)) is not None and name in released and _text(cell) not in ("", released[name])
         }
         labels = set(map(grade_id, notebook.cells))
         if not any(labels.intersection(other.answers) for other in self._exercises.values() if other != exercise):

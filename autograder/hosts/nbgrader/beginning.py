@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.converters import Autograde
@@ -140,7 +141,8 @@ def hold_misplaced(
     coursedir: CourseDirectory, assignment: Assignment, student: str, misplaced: Iterable[Misplaced]
 ) -> bool:
     """Tell the gradebook of a student of whom no notebook lies in its place; False when it knows no such assignment."""
-    if not gradebook.enter(coursedir, assignment.name, student):
+    time = stamps.of(coursedir, Path(coursedir.format_path(coursedir.submitted_directory, student, assignment.name)))
+    if not gradebook.enter(coursedir, assignment.name, student, time if isinstance(time, datetime) else None):
         return False
     lost = {stray.exercise for stray in misplaced}
     gradebook.miss(coursedir.db_url, assignment.name, student, {name: name in lost for name in assignment.exercises})

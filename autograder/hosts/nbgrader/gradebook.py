@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.api import (
@@ -18,7 +20,7 @@ from nbgrader.api import (
 )
 from nbgrader.api import Grade as GradeRow
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
 from autograder.course import CourseError, Exercise, cells_changed
 from autograder.results import Grade
@@ -127,12 +129,17 @@ def forget(db_url: str, assignment: str, student: str, notebooks: Iterable[str])
         raise GradebookError(f"The gradebook can't be written: {error.orig}. Nothing was graded. {BUSY}") from error
 
 
-def enter(coursedir: CourseDirectory, assignment: str, student: str) -> bool:
+def enter(coursedir: CourseDirectory, assignment: str, student: str, time: datetime | None) -> bool:
     """Enter a submission, with its student; False when the gradebook does not know the assignment."""
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook, contextlib.suppress(MissingEntry):
+    with (
+        Gradebook(coursedir.db_url, coursedir.course_id) as gradebook,
+        warnings.catch_warnings(),
+        contextlib.suppress(MissingEntry),
+    ):
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, at each new submission
         gradebook.find_assignment(assignment)
         gradebook.update_or_create_student(student)
-        gradebook.update_or_create_submission(assignment, student)
+        gradebook.update_or_create_submission(assignment, student, **({} if time is None else {"timestamp": time}))
         return True
     return False
 
