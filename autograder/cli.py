@@ -139,7 +139,7 @@ def autograde(
             if ask and not click.confirm("Write these scores into the gradebook?"):
                 click.echo("Nothing was written. The grades are kept: the same command asks again.", err=True)
                 sys.exit(130)
-            students = list(found.students) if force else found.unwritten()
+            students = found.everybody() if force else found.unwritten()
             for _ in terminal.progress(found.write(students), len(students), "Writing"):
                 pass
             terminal.print_class(found.summary(len(todo), len(students)))
@@ -181,7 +181,7 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
     from autograder.course import Course, CourseError
     from autograder.hosts import lms
     from autograder.hosts.nbgrader.read_class import read_class
-    from autograder.pages import class_report
+    from autograder.pages import class_report, terminal
 
     try:
         found = Course.find(course)
@@ -201,6 +201,8 @@ def class_report(assignment: str | None, output: Path | None, canvas_column: str
     for exercise, students in results.outdated().items():
         older = f"Grades of {exercise} made by an older version of the lesson: {', '.join(students)}"
         click.echo(in_line(f"{older}. Run: autograder autograde {results.assignment}"), err=True)
+    for group in results.alike:
+        click.echo(terminal.alike(group), err=True)
     for student, exercise, reason in results.needs_review:
         click.echo(in_line(f"{student}/{exercise} needs review: {reason}"), err=True)
 

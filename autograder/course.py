@@ -71,6 +71,16 @@ class Lesson:
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
 
 
+def cells_changed(exercise: str, assignment: str) -> str:
+    """What to say where graded cells came or went after students had handed in: the gradebook can't follow."""
+    return (
+        f"The graded cells of {exercise} are others than in the gradebook, which holds submissions to it, and "
+        "nbgrader adds or removes none under them. Take the change back. Or let the gradebook forget the assignment, "
+        "its due date and all points and comments that were given by hand: save a copy of gradebook.db, and run: "
+        f"nbgrader db assignment remove {assignment} --force && autograder build && autograder autograde {assignment}"
+    )
+
+
 def module_name(name: str) -> str:
     """What the folder of an assignment or of a lesson's words is called, so that it can be imported."""
     return name.replace("-", "_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.course import Course
+from autograder.course import Course, cells_changed
 
 
 class BuildError(Exception):
@@ -27,9 +28,24 @@ def build_all(course: Course) -> Iterator[Path]:
     assignments = [name for name, assignment in course.assignments.items() if assignment.exercises]
     for assignment in assignments:
         yield from copy_lab(course.source / assignment)
-        for command, folder in (("generate_assignment", "assignments"), ("generate_solution", "solutions")):
-            run_nbgrader(course.root, command, assignment, "--force")
+        for command, option, folder in (
+            ("generate_assignment", "release_directory", "assignments"),
+            ("generate_solution", "solution_directory", "solutions"),
+        ):
+            with tempfile.TemporaryDirectory(prefix=".build-", dir=course.root) as made:
+                run_nbgrader(
+                    course.root, command, assignment, "--force", f"--CourseDirectory.{option}={Path(made).name}"
+                )
+                _put(Path(made) / assignment, course.root / folder / assignment, Path(made) / "before")
             yield course.root / folder / assignment
+
+
+def _put(made: Path, target: Path, before: Path) -> None:
+    """Put a folder in the place of another one, which is there until then."""
+    target.parent.mkdir(exist_ok=True)
+    if target.exists():
+        target.rename(before)
+    made.rename(target)
 
 
 LAB = Path(__file__).parent.parent / "lab"
@@ -100,6 +116,9 @@ def run_nbgrader(root: Path, *arguments: str) -> str:
         text=True,
         check=False,
     )
+    changed = re.search(r"Cannot add or remove cells for notebook '(.*)' because there are submissions", done.stdout)
+    if done.returncode != 0 and changed is not None:
+        raise BuildError(cells_changed(changed[1], arguments[1]))
     if done.returncode != 0:
         raise BuildError(f"nbgrader {' '.join(arguments)} failed:\n{done.stdout.strip()}")
     return done.stdout

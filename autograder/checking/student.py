@@ -24,6 +24,10 @@ from autograder.sandbox.sent import Generator, NewAxes, sent_objects
 __all__ = ["NewAxes", "Shown", "Student", "StudentFault", "StudentRaised", "look_at", "once", "show_curves"]
 
 
+_MISSING_FILE = frozenset(("FileNotFoundError", "ImportError", "ModuleNotFoundError"))
+"""What Python raises where a module, a name in it or another file is missing."""
+
+
 class StudentRaised(StudentFault):
     """A function raised an exception."""
 
@@ -83,9 +87,25 @@ class Student:
             except (RecursionError, ValueError, TypeError, OverflowError, RuntimeError):  # no honest Guest says this
                 raise StudentFault(say("{function} sent something that is not a result.", function=function)) from None
         sentence = self._explain(function, args, kwargs, answer)
+        if self._wants_a_file(answer):
+            sentence = say(
+                "{problem}\nModules and files of your own beside the notebook are not read: "
+                "put what you need of them into the notebook.",
+                problem=sentence,
+            )
         if isinstance(answer, wire.Raised):
             raise StudentRaised(sentence, answer.name, answer.message)
         raise StudentFault(sentence)
+
+    def _wants_a_file(self, answer: wire.Raised | wire.Uncallable) -> bool:
+        """Whether a call failed because of a file that is not there, or of a name that a cell took from one."""
+        shown = [
+            output.name for outputs in self._fork.guest.outputs for output in outputs if isinstance(output, wire.Error)
+        ]
+        missing = _MISSING_FILE.intersection(shown)
+        if isinstance(answer, wire.Uncallable):
+            return answer.reason == "undefined" and bool(missing)
+        return answer.name in _MISSING_FILE or (answer.name == "NameError" and bool(missing))
 
     def _explain(
         self, function: str, args: tuple, kwargs: dict[str, object], answer: wire.Raised | wire.Uncallable

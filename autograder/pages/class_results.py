@@ -68,6 +68,8 @@ class ClassResults:
     students: list[StudentResult] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     """The version of each exercise as it is now; a Grade of another one was made before something was mended."""
+    alike: list[list[str]] = field(default_factory=list)
+    """Groups of students whose names differ in upper and lower case alone."""
 
     def outdated(self) -> dict[str, list[str]]:
         """The students whose Grade was made by another version than there is now, by exercise."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rich.console import Console
@@ -90,6 +90,8 @@ class ClassRun:
     misplaced: dict[str, str]
     failed: dict[str, str]
     """What nbgrader said, by the student whom it could not write."""
+    alike: list[list[str]] = field(default_factory=list)
+    """Groups of students whose names differ in upper and lower case alone."""
 
 
 def print_changes(changes: Sequence[Change], console: Console | None = None) -> None:
@@ -128,6 +130,15 @@ def print_class(run: ClassRun, console: Console | None = None) -> None:
         console.print(Text(in_line(f"  {submission} was not graded: {place}")))
     for student, reason in run.failed.items():
         console.print(Text(in_line(f"  {student} could not be written: {reason.strip().splitlines()[-1]}")))
+
+    for group in run.alike:
+        console.print(Text(f"  {alike(group)}"))
+
+
+def alike(students: Iterable[str]) -> str:
+    """What to say of students whose names differ in upper and lower case alone."""
+    names = printable(" and ".join(students))
+    return f"{names} differ in upper and lower case alone. If they are one student, keep one of the two."
 
 
 def _count(number: int, noun: str) -> str:

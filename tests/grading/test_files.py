@@ -4,6 +4,7 @@ import os
 
 import pytest
 from rich.console import Console
+from traitlets.config import Config
 
 from autograder.course import Course
 from autograder.grading import batch, files, reading
@@ -11,7 +12,7 @@ from autograder.grading.finding import find_submission
 from autograder.grading.reading import UnreadableNotebook
 from autograder.hosts import gradescope_harness
 from autograder.hosts.nbgrader import copying
-from autograder.hosts.nbgrader.handed_in import misplaced
+from autograder.hosts.nbgrader.handed_in import elsewhere
 from autograder.pages import terminal
 from autograder.results import Grade
 from tests.conftest import ROOT
@@ -52,7 +53,9 @@ def test_autograder_grade_names_the_folder_and_goes_on(heap, course):
 def test_autograde_and_the_report_never_call_it_not_handed_in(heap):
     submitted, problem = heap
     assignment = Course(ROOT).assignments["optimizers"]
-    told = {stray.exercise: str(stray) for stray in misplaced(submitted, assignment) if stray.student == "bob"}
+    told = {
+        stray.exercise: str(stray) for stray in elsewhere(submitted, assignment, Config()) if stray.student == "bob"
+    }
     assert set(told) == (set(assignment.exercises) if problem is not None else set())
     assert all(problem in text for text in told.values())
 
@@ -63,7 +66,7 @@ def test_folders_deeper_than_python_calls_itself_are_named(tmp_path):
     try:
         nest(inside, 1_200)
         assert batch.find_notebooks([tmp_path / "submitted"]) == [tmp_path / "submitted" / "bob"]
-        assert len(misplaced(tmp_path / "submitted", Course(ROOT).assignments["optimizers"])) == 4
+        assert len(elsewhere(tmp_path / "submitted", Course(ROOT).assignments["optimizers"], Config())) == 4
         left_out = files.copy(inside, tmp_path / "copied", max_file_bytes=100, max_bytes=100)
         assert left_out == {".": HEAPS[nest]}
     finally:
@@ -83,7 +86,7 @@ def test_a_link_in_place_of_a_folder_is_named(tmp_path, place):
     link = tmp_path / "submitted" / place
     link.parent.mkdir(parents=True)
     link.symlink_to(tmp_path / "elsewhere")
-    told = [str(stray) for stray in misplaced(tmp_path / "submitted", Course(ROOT).assignments["optimizers"])]
+    told = [str(stray) for stray in elsewhere(tmp_path / "submitted", Course(ROOT).assignments["optimizers"], Config())]
     assert told and all("is a link to another folder" in text for text in told)
 
 
@@ -140,7 +143,7 @@ def test_a_name_with_a_line_end_forges_no_line(tmp_path, course, capsys):
     os.mkfifo(folder / FORGED)
     log = Log()
     copying.copy(Coursedir(), folder, tmp_path / "copied", lambda path: True, log)
-    (stray,) = [stray for stray in misplaced(folder.parent, course.assignment()) if stray.exercise == NAME]
+    (stray,) = [stray for stray in elsewhere(folder.parent, course.assignment(), Config()) if stray.exercise == NAME]
     with pytest.raises(UnreadableNotebook) as refused:
         reading.read(folder / FORGED)
     exercise = course.assignment().exercises[NAME]

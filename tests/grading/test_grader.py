@@ -35,6 +35,9 @@ def solution(solution):
     return specimens.without_examples(solution)
 
 
+NOT_READ = "Modules and files of your own beside the notebook are not read"
+
+
 def test_the_reference_earns_full_marks(grader, exercise):
     result = grade(grader, specimens.unchanged(exercise), exercise)
     assert (result.status, result.reason, result.score, result.max_score) == ("graded", None, 12, 12)
@@ -75,6 +78,14 @@ def test_stderr_and_prints_cost_nothing(grader, solution, exercise):
         ("def build_sgd(params, **settings): raise NotImplementedError()", "build_sgd is not written yet"),
         ("import os\nos._exit(0)", "Its cell did not come to its end. It ended the Python process."),
         pytest.param("raise SystemExit", "Its cell stopped with SystemExit", marks=pytest.mark.slow),
+        ("from helpers import build_sgd", "No module named 'helpers'\n" + NOT_READ),
+        pytest.param("from lab import build_sgd", "\n" + NOT_READ, marks=pytest.mark.slow),
+        pytest.param("def build_sgd(*a, **k): open('x.csv')", "\n" + NOT_READ, marks=pytest.mark.slow),
+        pytest.param(
+            "try:\n    import helpers\nfinally:\n    def build_sgd(*a, **k): return helpers.make(*a, **k)",
+            "\n" + NOT_READ,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_wrong_function_costs_its_own_points_and_says_why(grader, solution, exercise, source, message):

@@ -17,7 +17,7 @@ from nbgrader.exchange.default import Exchange
 from traitlets import List, Unicode
 from traitlets.config import Config, Configurable
 
-from autograder.course import Course, CourseError, Exercise
+from autograder.course import Assignment, Course, CourseError, Exercise
 
 
 class Autograder(Configurable):
@@ -67,6 +67,16 @@ def who_grades_this(part: Configurable, resources: Mapping[str, Any] | None) -> 
     return None if names is None else who_grades(part, names["assignment"], names["notebook"])
 
 
+def lessons_of(part: Configurable, assignment: str) -> Assignment | None:
+    """The assignment, where it has lessons here that can be read."""
+    root, source = _folders(part)
+    try:
+        found = _read_course(root, source, _stamp(root / source)).assignments.get(assignment)
+    except CourseError:
+        return None
+    return found if found is not None and found.exercises else None
+
+
 def private_folders(part: Configurable) -> tuple[str, ...]:
     """What student code must see nothing of: the course's folder, and the exchange."""
     root, _ = _folders(part)
@@ -86,6 +96,8 @@ def _folders(part: Configurable) -> tuple[Path, str]:
     converter: Any = part
     while converter is not None and not isinstance(converter, BaseConverter):
         converter = converter.parent
+    if converter is None and isinstance(part, Exchange):
+        converter = part
     if converter is None:
         return Path.cwd(), part.config.CourseDirectory.get("source_directory", "source")
     return Path(converter.coursedir.root), converter.coursedir.source_directory

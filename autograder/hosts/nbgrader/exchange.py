@@ -20,7 +20,8 @@ from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseFeedback
 from nbgrader.utils import notebook_hash
 
 from autograder.grading import files
-from autograder.hosts.nbgrader import copying
+from autograder.hosts.nbgrader import copying, stamps, times
+from autograder.hosts.nbgrader.course import lessons_of
 from autograder.messages import in_line
 
 MAX_PAGE_BYTES = 200 * 2**20
@@ -34,14 +35,24 @@ class Collect(ExchangeCollect):
 
     def _path_to_record(self, path: str) -> dict[str, Any]:
         try:
-            return super()._path_to_record(path)
+            record = super()._path_to_record(path)
+            if self._is_ours:
+                with contextlib.suppress(times.UnreadableTime):
+                    time = os.path.basename(path).rsplit("+", 3)[2]
+                    record["timestamp"] = times.parse(time, stamps.zone_of(self.coursedir))
+            return record
         except (ValueError, OverflowError, AttributeError):  # whoever hands in gives the name
             name = os.path.basename(path)
             return {"username": name.partition("+")[0], "filename": name, "timestamp": NO_TIME}
 
+    @property
+    def _is_ours(self) -> bool:
+        return lessons_of(self, self.coursedir.assignment_id) is not None
+
     def copy_files(self) -> None:
         """Collect one student's submission after the other. Raises ExchangeError at the end for those that failed."""
         failed = []
+        stamps.put_in_force(self.coursedir, self._is_ours)
         records = self.src_records
         for record in records:
             self.src_records = [record]
@@ -51,7 +62,7 @@ class Collect(ExchangeCollect):
                 self.coursedir.format_path(self.coursedir.submitted_directory, student, self.coursedir.assignment_id)
             )
             try:
-                trouble = _why_not(self.coursedir, record, source, target)
+                trouble = _why_not(self.coursedir, record, source, target, self._is_ours)
                 if trouble is None:
                     super().copy_files()
             except (OSError, files.Refused, ValueError, AttributeError) as error:
@@ -89,13 +100,13 @@ class Collect(ExchangeCollect):
                         os.chmod(path, os.stat(path).st_mode & 0o7777 | mode)
 
 
-def _why_not(coursedir: Any, record: dict[str, Any], source: Path, target: Path) -> str | None:
+def _why_not(coursedir: Any, record: dict[str, Any], source: Path, target: Path, is_ours: bool) -> str | None:
     if record["timestamp"] == NO_TIME:
         return f"{source} has no time in its name"
     with files.opened_folder(source):
         pass
     if os.path.lexists(target):
-        return copying.trouble_with(coursedir, target, coursedir.submitted_directory)
+        return copying.trouble_with(coursedir, target, coursedir.submitted_directory, is_ours)
     return None
 
 
@@ -131,7 +142,7 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
             self.log.warning(in_line(f"Not released, because no autograded notebook has this name: {page}"))
         if not ours:
             return
-        secret = files.read(folder / "submission_secret.txt", copying.MAX_STAMP_BYTES).decode()
+        secret = files.read(folder / "submission_secret.txt", stamps.MAX_BYTES).decode()
         for page in ours:
             content = files.read(page, MAX_PAGE_BYTES)
             place = Path(self.dest_path, f"{notebook_hash(secret=secret, notebook_id=page.stem)}.html")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.api import (
@@ -18,9 +20,9 @@ from nbgrader.api import (
 )
 from nbgrader.api import Grade as GradeRow
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 
-from autograder.course import CourseError, Exercise
+from autograder.course import CourseError, Exercise, cells_changed
 from autograder.results import Grade
 
 BUSY = "Is the disk full, or does another program use the gradebook? Then try again"
@@ -46,20 +48,47 @@ def read_gradebook(coursedir: CourseDirectory, assignment: str) -> Iterator[Grad
         raise GradebookError(f"The gradebook {coursedir.db_url} can't be read: {error}\n{BUSY}.") from error
 
 
-def automatic_scores(
-    coursedir: CourseDirectory, assignment: str, exercises: Iterable[str]
-) -> dict[tuple[str, str], dict[str, float | None]]:
-    """The automatic scores of each graded cell, by student and exercise.
+def expect_to_fit(gradebook: Gradebook, assignment: str, exercises: Iterable[Exercise]) -> dict[str, Notebook]:
+    """The gradebook's notebooks of the exercises, by name.
 
-    Raises GradebookError when the gradebook does not know all of the exercises.
+    Raises GradebookError when it does not know them all as they are in the source, and says what to do.
     """
+    known: dict[str, Notebook] = {}
+    with contextlib.suppress(MissingEntry):
+        known = {notebook.name: notebook for notebook in gradebook.find_assignment(assignment).notebooks}
+    for exercise in exercises:
+        notebook = known.get(exercise.name)
+        answers = {cell.name for cell in notebook.solution_cells} if notebook is not None else set()
+        graded = notebook.grade_cells if notebook is not None else []
+        cells = {cell.name: cell.max_score for cell in graded if cell.cell_type == "code" and cell.name not in answers}
+        if cells == exercise.points:
+            continue
+        if notebook is not None and cells.keys() != exercise.points.keys() and notebook.submissions:
+            raise GradebookError(cells_changed(exercise.name, assignment))
+        raise GradebookError(
+            f"The gradebook does not know {exercise.name} of {assignment} as it is in source/: it is empty, older, "
+            f"or the gradebook of another course. Run: nbgrader generate_assignment {assignment} --force, then: "
+            f"autograder autograde {assignment}"
+        )
+    return known
+
+
+def why_unfit(coursedir: CourseDirectory, assignment: str, exercises: Iterable[Exercise]) -> str | None:
+    """What ``expect_to_fit`` says of the course's gradebook, if it does not fit."""
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-        known = gradebook.db.query(Notebook.name).join(Assignment).filter(Assignment.name == assignment)
-        if not {name for (name,) in known}.issuperset(exercises):
-            raise GradebookError(
-                f"The gradebook does not know all of {assignment} yet. "
-                f"Run: nbgrader generate_assignment {assignment} --force"
-            )
+        try:
+            expect_to_fit(gradebook, assignment, exercises)
+        except GradebookError as error:
+            return str(error)
+    return None
+
+
+def automatic_scores(
+    coursedir: CourseDirectory, assignment: str, exercises: Mapping[str, Exercise]
+) -> dict[tuple[str, str], dict[str, float | None]]:
+    """The automatic scores of each graded cell, by student and exercise. Raises GradebookError as ``expect_to_fit``."""
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        expect_to_fit(gradebook, assignment, exercises.values())
         rows = (
             gradebook.db.query(Student.id, Notebook.name, BaseCell.name, GradeRow.auto_score)
             .select_from(GradeRow)
@@ -98,6 +127,39 @@ def forget(db_url: str, assignment: str, student: str, notebooks: Iterable[str])
             gradebook.db.commit()
     except OperationalError as error:
         raise GradebookError(f"The gradebook can't be written: {error.orig}. Nothing was graded. {BUSY}") from error
+
+
+def enter(coursedir: CourseDirectory, assignment: str, student: str, time: datetime | None) -> bool:
+    """Enter a submission, with its student; False when the gradebook does not know the assignment."""
+    with (
+        Gradebook(coursedir.db_url, coursedir.course_id) as gradebook,
+        warnings.catch_warnings(),
+        contextlib.suppress(MissingEntry),
+    ):
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, at each new submission
+        gradebook.find_assignment(assignment)
+        gradebook.update_or_create_student(student)
+        gradebook.update_or_create_submission(assignment, student, **({} if time is None else {"timestamp": time}))
+        return True
+    return False
+
+
+def miss(db_url: str, assignment: str, student: str, notebooks: Mapping[str, bool]) -> None:
+    """Write for notebooks that are not in their place what nbgrader writes, 0 for each cell; for those which a person
+    must look for (True), no score at all, and that they need review.
+    """
+    with Gradebook(db_url) as gradebook:
+        for notebook, needs_review in notebooks.items():
+            with contextlib.suppress(MissingEntry):
+                for row in gradebook.find_submission_notebook(notebook, assignment, student).grades:
+                    row.auto_score, row.needs_manual_grade = (None, True) if needs_review else (0, False)
+        gradebook.db.commit()
+
+
+def students(coursedir: CourseDirectory) -> list[str]:
+    """The students whom the gradebook knows."""
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        return [name for (name,) in gradebook.db.query(Student.id)]
 
 
 def write(db_url: str, student: str, exercise: Exercise, grade: Grade | None) -> bool:

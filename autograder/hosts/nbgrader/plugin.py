@@ -14,8 +14,6 @@ configuration strings:
 from __future__ import annotations
 
 import base64
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,7 +25,7 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
-from nbgrader.utils import is_grade, is_solution, remove, rmtree
+from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, Unicode
 
 from autograder.course import METADATA, Exercise
@@ -39,9 +37,10 @@ from autograder.grading.labels import grade_id
 from autograder.grading.store import Store, exercise_key, key_of
 from autograder.grading.submission import Submission
 from autograder.hosts.nbgrader import gradebook
-from autograder.hosts.nbgrader.copying import CarefulAutograde, trouble_with
-from autograder.hosts.nbgrader.course import Stranger, private_folders, who_grades, who_grades_this
-from autograder.messages import brief, in_line
+from autograder.hosts.nbgrader.beginning import begin
+from autograder.hosts.nbgrader.copying import CarefulAutograde
+from autograder.hosts.nbgrader.course import Stranger, private_folders, who_grades_this
+from autograder.messages import brief
 from autograder.pages import feedback
 from autograder.pages.budget import Budget
 from autograder.results import Grade, Oddity
@@ -49,71 +48,6 @@ from autograder.sandbox import wire
 
 Names = Mapping[str, Any]
 """What nbgrader says of the notebook that it works on: its assignment, notebook, student and db_url."""
-
-
-def begin(converter: Autograde) -> None:
-    """Before a run of autograde: what it will grade has no score any more, and what a killed run left goes again.
-
-    nbgrader passes over a submission whose autograded folder is there, however much of it. So the rule is: a score
-    stands in the gradebook only as long as the autograded notebook is there that holds its Grade. Scores are forgotten
-    before files are removed, and files are written after scores.
-    """
-    coursedir = converter.coursedir
-    excluded = coursedir.student_id_exclude.split(",")
-    pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
-    for folder, paths in converter.assignments.items():
-        found = re.match(pattern, folder)
-        if found is None or found["student"] in excluded:
-            continue
-        assignment, student = found["assignment"], found["student"]
-        names = [Path(path).stem for path in paths]
-        ours = [name for name in names if who_grades(converter, assignment, name) is not None]
-        if not ours:
-            continue
-        done = Path(converter._format_dest(assignment, student))
-        unfinished = [name for name in ours if not _is_finished(done / f"{name}.ipynb")]
-        if trouble_with(coursedir, Path(folder), coursedir.submitted_directory) is not None:
-            gradebook.forget(coursedir.db_url, assignment, student, ours)
-            continue  # the converter refuses it, says why, and goes on
-        try:
-            new, old = coursedir.get_existing_timestamp(folder), coursedir.get_existing_timestamp(str(done))
-        except (ArithmeticError, AttributeError, OSError, ValueError):  # no time at all
-            # nbgrader refuses this submission, and goes on
-            gradebook.forget(coursedir.db_url, assignment, student, ours)
-            continue
-        if new and not old:
-            unfinished = ours
-        if unfinished or converter.force or (new and old and new > old):
-            gradebook.forget(coursedir.db_url, assignment, student, ours)
-        if unfinished and done.exists():
-            converter.log.warning("Grading again what an interrupted run has left: %s", done)
-            if coursedir.notebook_id == "*":
-                rmtree(str(done))
-            else:
-                for path in [done / f"{name}.ipynb" for name in unfinished]:
-                    if path.exists():
-                        remove(str(path))
-
-
-def _is_finished(path: Path) -> bool:
-    """Whether an autograded notebook says what came of it; what nobody will ever grade is not there at all."""
-    try:
-        return not {"grade", "stranger"}.isdisjoint(json.loads(path.read_bytes())["metadata"][METADATA])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def leave_out_unknown(converter: Autograde) -> None:
-    """Take from a run of autograde what has no place in the gradebook, where that is much or has no name in Unicode.
-
-    nbgrader asks the gradebook for each by its name; a student may hand in a hundred thousand, or one that stops it.
-    """
-    for folder, paths in converter.assignments.items():
-        if len(paths) <= files.MAX_NOTEBOOKS and all(map(str.isprintable, paths)):
-            continue
-        known = gradebook.notebooks(converter.coursedir, converter.coursedir.assignment_id)
-        converter.assignments[folder] = kept = [path for path in paths if Path(path).stem in known]
-        converter.log.warning("Skipping %d unknown notebooks in %s", len(paths) - len(kept), in_line(folder))
 
 
 class SubmissionExporter(NotebookExporter):
@@ -124,7 +58,6 @@ class SubmissionExporter(NotebookExporter):
         if isinstance(self.parent, Autograde):
             self.parent.__class__ = CarefulAutograde
             try:
-                leave_out_unknown(self.parent)
                 begin(self.parent)
             except gradebook.GradebookError as error:
                 self.log.error("%s", error)
@@ -141,12 +74,16 @@ class SubmissionExporter(NotebookExporter):
                 raise NbGraderException(f"{filename} {error}, and no notebook of its own") from error
             return super().from_filename(filename, resources, **kw)
         submission = Submission.read(Path(filename), exercise)
-        if submission.problem is not None:
-            self.log.warning("%s needs review: %s", filename, submission.problem)
+        problem, told = submission.problem, submission.problem
+        held = getattr(self.parent, "held", {}).get(exercise.name)
+        if problem is None and held is not None:
+            problem, told = str(held), held.told
+        if problem is not None:
+            self.log.warning("%s needs review: %s", filename, problem)
         for oddity in submission.oddities:
             self.log.warning("%s: %s", filename, oddity)
         oddities = [asdict(oddity) for oddity in submission.oddities]
-        notes = {"file": filename, "problem": submission.problem, "oddities": oddities}
+        notes = {"file": filename, "problem": problem, "told": told, "oddities": oddities}
         submission.notebook.metadata[METADATA] = {"read": notes}
         return self.from_notebook_node(submission.notebook, resources, **kw)
 
@@ -184,7 +121,7 @@ class ExecuteInSandbox(Execute):
             nb.metadata[METADATA] = {"stranger": str(exercise)}
             return nb, resources
         name = f"{resources['nbgrader']['student']}/{exercise.name}"
-        submission, path = _read_before(nb, exercise, name)
+        submission, path, told = _read_before(nb, exercise, name)
         graded = self._grade(submission, path)
         grade = graded.grade
         budget = Budget()
@@ -194,7 +131,7 @@ class ExecuteInSandbox(Execute):
             self.log.warning("%s needs review: %s", name, grade.reason)
         for cell in nb.cells:
             if grade_id(cell) in exercise.points:
-                _show_checks(cell, grade, submission.problem or "There was trouble on our side.")
+                _show_checks(cell, grade, told or "There was trouble on our side.")
         if grade.oddities:
             remarks = " ".join(map(str, grade.oddities))
             shown = {"text/plain": f"Note: {remarks}", "text/html": feedback.notice_html("Note:", remarks)}
@@ -219,13 +156,13 @@ class ExecuteInSandbox(Execute):
         return replace(graded, grade=replace(graded.grade, submission=submission.name))
 
 
-def _read_before(nb: NotebookNode, exercise: Exercise, name: str) -> tuple[Submission, Path | None]:
-    """The submission as SubmissionExporter has read it, and the file that it was."""
+def _read_before(nb: NotebookNode, exercise: Exercise, name: str) -> tuple[Submission, Path | None, str | None]:
+    """The submission as SubmissionExporter has read it, the file that it was, and what the student is told of it."""
     notes = (nb.metadata.pop(METADATA, None) or {}).get("read")
     if notes is None:  # nbgrader's own exporter has read it
-        return Submission.of(nb, exercise, name), None
+        return Submission.of(nb, exercise, name), None, None
     oddities = [Oddity(**oddity) for oddity in notes["oddities"]]
-    return Submission(name, exercise, nb, oddities, notes["problem"]), Path(notes["file"])
+    return Submission(name, exercise, nb, oddities, notes["problem"]), Path(notes["file"]), notes["told"]
 
 
 class SaveGrades(SaveAutoGrades):

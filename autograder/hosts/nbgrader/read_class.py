@@ -12,12 +12,12 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
 
-from autograder.course import Course, CourseError, Exercise
+from autograder.course import Course, Exercise
 from autograder.grading.in_notebook import grade_in
 from autograder.grading.store import version_of
 from autograder.hosts.nbgrader.course import open_course
-from autograder.hosts.nbgrader.gradebook import read_gradebook
-from autograder.hosts.nbgrader.handed_in import Misplaced, misplaced, nothing_handed_in
+from autograder.hosts.nbgrader.gradebook import expect_to_fit, read_gradebook
+from autograder.hosts.nbgrader.handed_in import Misplaced, alike, elsewhere, nothing_handed_in
 from autograder.pages.class_results import ClassResults, ExerciseResult, StudentResult
 from autograder.results import Grade
 
@@ -34,11 +34,12 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
         step: _notebooks(folder, found.name, opened.excluded)
         for step, folder in (("submitted", opened.submitted), ("autograded", opened.autograded))
     }
-    strays = misplaced(opened.submitted, found)
+    strays = [s for s in elsewhere(opened.submitted, found, opened.config) if isinstance(s, Misplaced)]
     if not any(handed_in.values()):
         raise nothing_handed_in(found.name, opened.coursedir.submitted_directory, strays)
     with read_gradebook(opened.coursedir, found.name) as gradebook:
-        max_scores = _max_scores(gradebook, found.name, exercises)
+        known = expect_to_fit(gradebook, found.name, exercises)
+        max_scores = {exercise.name: known[exercise.name].max_score for exercise in exercises}
         astray = {(stray.student, stray.exercise): stray for stray in strays}
         names = {student.id for student in gradebook.students} | handed_in["submitted"].keys()
         names |= {student for student, _ in astray}
@@ -47,7 +48,9 @@ def read_class(course: Course, assignment: str | None = None) -> ClassResults:
             for student in sorted(names | handed_in["autograded"].keys())
         ]
     versions = {exercise.name: version_of(exercise) for exercise in exercises}
-    return ClassResults(found.name, exercises, max_scores, students, versions)
+    return ClassResults(
+        found.name, exercises, max_scores, students, versions, alike(names | handed_in["autograded"].keys())
+    )
 
 
 def _notebooks(folder: Path, assignment: str, excluded: list[str]) -> dict[str, dict[str, Path]]:
@@ -58,24 +61,6 @@ def _notebooks(folder: Path, assignment: str, excluded: list[str]) -> dict[str, 
         if student not in excluded:
             found.setdefault(student, {})[path.stem] = path
     return found
-
-
-def _max_scores(gradebook: Gradebook, assignment: str, exercises: list[Exercise]) -> dict[str, float]:
-    try:
-        known = {notebook.name: notebook for notebook in gradebook.find_assignment(assignment).notebooks}
-    except MissingEntry:
-        known = {}
-    for exercise in exercises:
-        cells = (
-            {cell.name: cell.max_score for cell in known[exercise.name].grade_cells} if exercise.name in known else {}
-        )
-        if any(cells.get(name) != points for name, points in exercise.points.items()):
-            raise CourseError(
-                f"The gradebook does not know {exercise.name} of {assignment} as it is in source/: it is empty, older, "
-                f"or the gradebook of another course. Run: nbgrader generate_assignment {assignment} --force, then: "
-                f"autograder autograde {assignment}"
-            )
-    return {exercise.name: known[exercise.name].max_score for exercise in exercises}
 
 
 def _read_student(
