@@ -65,7 +65,6 @@ NAMES = ", ".join(f'"name {number}": 0' for number in range(30_000)).encode()
         (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 30_000 + b"0]}", "20,001 parts, too many"),
         (b'{"nbformat": 4, "cells": [], ' + NAMES + b"}", "parts, too many"),
         (b'{"nbformat": 4, "cells": [{' + NAMES + b"}]}", "parts, too many"),
-        (b'{"nbformat": 4, "cells": [{"metadata": {"nbgrader": {' + NAMES + b"}}}]}", "parts, too many"),
         (b'{"nbformat": 4, "cells": [{"attachments": {"a": {' + NAMES + b"}}}]}", "parts, too many"),
         (b'{"nbformat": 4, "cells": [], "a": [' + b"[]," * 5_000_001 + b"0]}", "opening brackets, too many"),
     ],
