@@ -1,6 +1,8 @@
 """One walk over what students hand in: bounded, and it follows no link."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -156,3 +158,36 @@ def test_a_name_with_a_line_end_forges_no_line(tmp_path, course, capsys):
     texts = [*log.told, str(stray), str(refused.value), capsys.readouterr().out, output]
     assert all("ada was graded" in text for text in texts), texts
     assert not [line for text in texts for line in text.splitlines() if line.strip().startswith("ada was")]
+
+
+@pytest.fixture
+def ordinary():
+    """A folder of an ordinary user, and that user's rights."""
+    with tempfile.TemporaryDirectory() as folder:
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.chown(folder, 65534, 65534)
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            if is_root:
+                os.seteuid(0)
+            for place, _, _ in os.walk(folder):
+                os.chmod(place, 0o700)
+
+
+@pytest.mark.parametrize("rights", [0, 0o444, 0o111], ids=oct)
+@pytest.mark.parametrize("place", ["bob", "bob/optimizers", "bob/optimizers/data"])
+def test_a_folder_that_may_not_be_read_is_named_and_stops_nobody(ordinary, rights, place):
+    for student in ("ada", "bob"):
+        (ordinary / "submitted" / student / "optimizers" / "data").mkdir(parents=True)
+        (ordinary / "submitted" / student / "optimizers" / "data" / "x.csv").touch()
+    (ordinary / "submitted" / "ada" / f"{NAME}.ipynb").write_bytes(
+        (ROOT / f"assignments/optimizers/{NAME}.ipynb").read_bytes()
+    )
+    os.chmod(ordinary / "submitted" / place, rights)
+    found = elsewhere(ordinary / "submitted", Course(ROOT).assignments["optimizers"], Config())
+    assert {stray.exercise for stray in found if stray.student == "ada"} == {NAME}
+    told = [str(stray) for stray in found if stray.student == "bob"]
+    assert len(told) == 4 and all("can't be read: Permission denied" in text for text in told)
