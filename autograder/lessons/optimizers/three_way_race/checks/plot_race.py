@@ -52,6 +52,13 @@ def drawing(student, curves: dict, kind: type[NewAxes] = NewAxes) -> AxesDescrip
     return found
 
 
+def _shows(points: list[float], losses: list[float]) -> bool:
+    if len(points) == len(losses) and len(set(points)) > 1:
+        return True
+    known = [any(math.isclose(point, loss, rel_tol=1e-5) for loss in losses) for point in points]
+    return bool(known) and all(known)
+
+
 @check("test_plot_race", 0.5, "Return the Axes, not a Figure; draw into ax when there is one, else into new Axes.")
 def test_plot_returns_the_axes(student):
     """plot_race returns the Axes, and draws into ax when it is given."""
@@ -62,6 +69,9 @@ def test_plot_returns_the_axes(student):
             "expected plot_race(curves, ax=ax) to return ax itself, found other Axes"
         )
         assert found.lines, say("expected plot_race(curves, ax=ax) to draw into ax, found no line there")
+        # any line is a line: one must have as many points as its curve, or be drawn through some of its losses
+        shown = [line for line in found.lines if any(_shows(line.y, losses) for losses in curves.values())]
+        assert shown, say("expected plot_race(curves, ax=ax) to draw the curves, found lines through other points")
 
 
 @check("test_plot_race", 0.5, "curves may hold any number of curves, under any names: loop over its items.")

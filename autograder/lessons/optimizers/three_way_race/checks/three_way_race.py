@@ -10,7 +10,12 @@ from autograder.checking.expect import unwrapped
 from autograder.checking.student import once, show_curves
 from autograder.checking.unchanged import expect_unchanged
 from autograder.checking.words import tell, tell_keys
-from autograder.lessons.optimizers.three_way_race.curves import expect_curve, expect_list_of_floats
+from autograder.lessons.optimizers.three_way_race.curves import (
+    TOLERANCE,
+    expect_curve,
+    expect_list_of_floats,
+    is_close,
+)
 from autograder.lessons.optimizers.three_way_race.models import Residual
 from autograder.lessons.optimizers.three_way_race.problems import (
     MakeOptimizer,
@@ -79,6 +84,25 @@ def expect_racer(student, racer: str) -> None:
             expect_curve(found, reference_curve(problem, racer, steps), dtype, loss_of(racer, problem))
 
 
+def expect_it_races(student) -> None:
+    """The curves differ, and one begins with a loss of the given model, or with that after its first step.
+
+    Any three lists of numbers have the right form, and leave the model as it was.
+    """
+    problem = make_problem(*SHORT_RACES[0])
+    curves, _ = race(student, problem, 4)
+    found = [[unwrapped(loss) for loss in curve] for curve in curves.values() if isinstance(curve, (list, tuple))]
+    found += [curve.tolist() for curve in curves.values() if isinstance(curve, torch.Tensor) and curve.ndim == 1]
+    starts = {loss for racer in RACERS for loss in reference_curve(problem, racer, 4)[:2]}
+    begins = any(
+        type(curve[0]) is float and any(is_close(curve[0], start, TOLERANCE[torch.float64]) for start in starts)
+        for curve in found
+        if curve
+    )
+    assert begins, say("expected a curve to begin with the loss of the given model, found none")
+    assert any(curve != found[0] for curve in found), say("expected curves that differ, found the same ones")
+
+
 @check(
     "test_three_way_race", 0.5, "The keys are the names of the three classes. What is the default of steps?", seconds=10
 )
@@ -97,6 +121,7 @@ def test_race_is_a_dict_of_curves(student):
         assert not extra, say(
             "expected the keys 'SGD', 'Adam' and 'AdamW' alone, found also {found}", found=tell_keys(extra)
         )
+    expect_it_races(student)
 
 
 @check(
@@ -114,6 +139,7 @@ def test_race_starts_at_the_same_place(student):
             with mentioning_train(student, problem, make_optimizer, 4):
                 wanted = reference_curve(problem, racer, 4)
                 expect_curve(curve_of(curves, racer), wanted, torch.float64, loss_of(racer, problem), entries=1)
+    expect_it_races(student)
 
 
 @check(
@@ -162,6 +188,7 @@ def test_race_leaves_the_model(student):
         # leaving everything as it was is no merit of a race that is not run; keys are another check's business
         assert len(losses_in(curves)) > 1, say("expected the losses of a race, found none")
         expect_unchanged(student, model, dtypes=False, buffers=True, mode=True)
+    expect_it_races(student)
 
 
 def losses_in(curves: dict) -> set[float]:

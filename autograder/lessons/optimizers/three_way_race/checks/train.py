@@ -9,7 +9,13 @@ from autograder.checking.check import check
 from autograder.checking.descriptions import ModuleDescription
 from autograder.checking.student import look_at
 from autograder.checking.words import names, tell
-from autograder.lessons.optimizers.three_way_race.curves import TOLERANCE, expect_curve, expect_list_of_floats
+from autograder.lessons.optimizers.three_way_race.curves import (
+    TOLERANCE,
+    as_numbers,
+    expect_curve,
+    expect_list_of_floats,
+    is_close,
+)
 from autograder.lessons.optimizers.three_way_race.problems import make_problem, on_its_model
 from autograder.lessons.optimizers.three_way_race.training import LOSS, RESULT, Training
 from autograder.messages import Message, say
@@ -96,6 +102,20 @@ def expect_training(student, case: Training) -> None:
     expect_parameters(look_at(student, model), case.reference[1], case.before, dtype, case.steps)
 
 
+def expect_it_trains(student) -> None:
+    """The given model is not as it was, or the second loss is that of a model that was trained.
+
+    As many numbers as steps, and the loss of the untrained model, can be had without a step.
+    """
+    case = training("residual", 7, plain_sgd, 12)
+    found, model = case.ask(student)
+    before, now = dict(case.before.named_parameters()), look_at(student, model).parameters
+    moved = any(isinstance(now.get(name), torch.Tensor) and not torch.equal(now[name], before[name]) for name in before)
+    numbers = as_numbers(found, case.steps, LOSS) if not moved else []
+    right = moved or is_close(numbers[1], case.reference[0][1], TOLERANCE[torch.float64])
+    assert right, say("expected train to take steps, found the model as it was, and losses of no trained one")
+
+
 @check(
     "test_train",
     0.5,
@@ -111,6 +131,7 @@ def test_train_returns_floats(student):
         training("no activation", 0, diverging, 10, dtype=torch.float32),  # and here it is NaN after 3
     ):
         expect_list_of_floats(case.ask(student)[0], case.steps, RESULT)
+    expect_it_trains(student)
 
 
 @check("test_train", 0.5, "What is the value of steps when a call does not name it?", seconds=10)
@@ -129,6 +150,7 @@ def test_train_default_steps(student):
         call="train(model, optimizer, X, y)",
         found=length,
     )
+    expect_it_trains(student)
 
 
 @check(
@@ -148,6 +170,7 @@ def test_train_first_loss(student):
         found, _ = case.ask(student)
         what = on_its_model(loss_of_samples(len(case.problem.y)), case.problem)
         expect_curve(found, case.reference[0], torch.float64, what, entries=1)
+    expect_it_trains(student)
 
 
 @check(

@@ -53,6 +53,21 @@ def expect_best(student, problem: Problem, lrs: list[float] | tuple[float, ...],
     return model
 
 
+def expect_it_tries(student) -> None:
+    """With inputs a hundred times as large, a far smaller rate is chosen from the same ones.
+
+    A rule for the rates alone is right where the best one happens to be the one that it names.
+    """
+    lrs = [1e-6, 1e-2, 1.0]
+    found = [
+        student.tune_sgd(problem.copy(), problem.X, problem.y, lrs, steps=5)
+        for problem in (make_problem("tanh", 3), make_problem("steep", 40))
+    ]
+    assert found[0] != found[1], say(
+        "expected different rates for inputs of different sizes, found {found} for both", found=tell(found[0])
+    )
+
+
 @check(
     "test_tune_sgd",
     0.5,
@@ -86,6 +101,7 @@ def test_tune_settings(student):
 @check("test_tune_sgd", 0.5, "What does Python say to float('nan') < 1.0, and to 1.0 < float('nan')?", seconds=10)
 def test_tune_ignores_diverged_runs(student):
     """A run that diverged never wins, wherever it stands in lrs."""
+    expect_it_tries(student)
     problem = make_problem("no activation", 0, torch.float32)
     for lrs in ([0.0005, 1000.0], [1000.0, 0.0005, 0.002], [0.0005, 1000.0, 0.002, 0.001], (0.002, 0.0005, 1e6)):
         expect_best(student, problem, lrs, 6)
@@ -94,6 +110,7 @@ def test_tune_ignores_diverged_runs(student):
 @check("test_tune_sgd", 0.5, "Who has trained the model before the second learning rate gets its turn?", seconds=10)
 def test_tune_starts_each_run_anew(student):
     """Each run starts from a copy of the given model, which is left as it was."""
+    expect_it_tries(student)
     for seed, lrs, steps in ((39, [5.0, 1.0, 0.1, 0.3], 15), (26, [0.6, 0.02, 0.2, 2.0], 8)):
         model = expect_best(student, make_problem("tanh", seed), lrs, steps)
         expect_unchanged(student, model, dtypes=False, buffers=True, mode=True)
