@@ -27,9 +27,10 @@ lint: .venv/ready  ## format, style, import directions and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-audit-all: .venv/ready  ## every prepared answer, whole and --quick, attacks too
+audit-all: .venv/ready  ## every prepared answer, whole and --quick, attacks and trivial answers too
 	$(BIN)/autograder audit --force
 	$(BIN)/python -m tests.authoring.quick_runs
+	$(BIN)/python -m tests.authoring.trivial_runs
 
 demo: sandbox .venv/ready  ## grade a small class through nbgrader, and show the scores
 	$(BIN)/python -m autograder.authoring.demo
