@@ -11,6 +11,7 @@ from pathlib import Path
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import remove, rmtree
+from sqlalchemy.exc import OperationalError
 
 from autograder.course import METADATA, Assignment
 from autograder.grading import files
@@ -24,11 +25,14 @@ from autograder.pages import terminal
 
 def begin(converter: Autograde) -> None:
     """Prepare a run. Raises GradebookError when the gradebook can't be read or written."""
-    _leave_out_unknown(converter)
-    _name_misfits(converter)
-    _leave_out_misplaced(converter)
-    _name_alike(converter)
-    _forget(converter)
+    try:
+        _leave_out_unknown(converter)
+        _name_misfits(converter)
+        _leave_out_misplaced(converter)
+        _name_alike(converter)
+        _forget(converter)
+    except OperationalError as error:
+        raise gradebook.cannot_write(error) from error
 
 
 def _forget(converter: Autograde) -> None:

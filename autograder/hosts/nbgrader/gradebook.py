@@ -126,7 +126,12 @@ def forget(db_url: str, assignment: str, student: str, notebooks: Iterable[str])
                         row.auto_score, row.needs_manual_grade = None, True
             gradebook.db.commit()
     except OperationalError as error:
-        raise GradebookError(f"The gradebook can't be written: {error.orig}. Nothing was graded. {BUSY}") from error
+        raise cannot_write(error) from error
+
+
+def cannot_write(error: OperationalError) -> GradebookError:
+    """What there is to say of a gradebook that is locked, or on a full disk."""
+    return GradebookError(f"The gradebook can't be written: {error.orig}. Nothing was graded. {BUSY}")
 
 
 def enter(coursedir: CourseDirectory, assignment: str, student: str, time: datetime | None) -> bool:
