@@ -38,22 +38,12 @@ class QuickGrader(FakeGrader):
         return super().grade(replace(submission, notebook=nbformat.v4.new_notebook(cells=code)))
 
 
-@pytest.fixture(scope="module")
-def generated(tmp_path_factory):
-    root = tmp_path_factory.mktemp("handed-in") / "course"
-    root.mkdir()
-    shutil.copy(ROOT / "nbgrader_config.py", root)
-    shutil.copytree(ROOT / "source", root / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    generate(root)
-    return root
-
-
 @pytest.fixture
-def root(generated, tmp_path, monkeypatch):
+def root(released, tmp_path, monkeypatch):
     """A course in which nothing is handed in yet, with a grader that only looks whether all is answered."""
     for module in (plugin, batch):
         monkeypatch.setattr(module, "process_grader", lambda unsafe, private: QuickGrader())
-    root = Path(shutil.copytree(generated, tmp_path / "a course"))
+    root = Path(shutil.copytree(released(), tmp_path / "a course"))
     monkeypatch.chdir(root)
     return root
 

@@ -22,7 +22,7 @@ from autograder.messages import Message, kind_of, quote, say
 from autograder.pages import class_report
 from autograder.pages.class_report import distribution, misconceptions
 from autograder.results import ODDITIES, Oddity
-from tests.conftest import ROOT
+from tests.conftest import copy_course
 from tests.made_up_class import ASSIGNMENT, MadeUpClass
 from tests.parsed_page import Page
 
@@ -42,10 +42,7 @@ SCRIPT = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def empty_class(tmp_path_factory):
     """A course folder with a gradebook; tests copy it."""
-    root = tmp_path_factory.mktemp("made_up") / "course"
-    root.mkdir()
-    shutil.copy(ROOT / "nbgrader_config.py", root)
-    shutil.copytree(ROOT / "source", root / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    root = copy_course(tmp_path_factory.mktemp("made_up") / "course")
     made_up = MadeUpClass(root)
     made_up.add_assignment()
     made_up.gradebook.close()
