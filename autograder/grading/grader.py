@@ -144,7 +144,7 @@ class Grader:
             checks = make_checks(guest, exercise.lesson.folder, files, only)
             outputs = dict(zip((index for index, _ in cells), guest.outputs, strict=True))
             self._was_late |= guest.was_late
-            self._was_closed |= guest.was_closed
+            self._was_closed = guest.was_closed  # in the last Guest: what another has closed was judged again
             return checks, outputs
 
 
