@@ -20,6 +20,7 @@ import torch
 from autograder.authoring import specimens
 from autograder.course import Exercise
 from autograder.grading.checks import make_checks
+from autograder.grading.labels import grade_id
 from autograder.grading.submission import Submission
 from autograder.sandbox import wire
 from autograder.sandbox.loaded import Fork, Guest, load
@@ -27,21 +28,8 @@ from autograder.sandbox.process import Sandbox
 
 CONSTANTS = (
     *("None", "True", "False", "0", "1", "0.0", "1.0", "-1.0", "0.5", "1e-3", "1e9", "float('nan')", "float('inf')"),
-    *(
-        "''",
-        "'SGD'",
-        "[]",
-        "()",
-        "{}",
-        "set()",
-        "[[], []]",
-        "([], [])",
-        "[[]]",
-        "[{}]",
-        "[{}, {}]",
-        "[0.0]",
-        "[0.0, 0.0]",
-    ),
+    *("''", "'SGD'", "[]", "()", "{}", "set()", "[[], []]", "([], [])", "[[]]", "[{}]", "[{}, {}]", "[0.0]"),
+    "[0.0, 0.0]",
     *("[(0.0, 0)]", "[None, None]", "torch.zeros(())", "torch.zeros(3)", "torch.nn.Parameter(torch.zeros(1))"),
     *("torch.nn.Linear(1, 1)", "object()", "lambda *given, **named: None"),
 )
@@ -84,7 +72,7 @@ def _define(name: str, signature: ast.arguments, body: str) -> str:
 
 
 def _signatures(exercise: Exercise) -> dict[str, ast.arguments]:
-    cells = {specimens.grade_id(cell): cell.source for cell in nbformat.read(exercise.source, as_version=4).cells}
+    cells = {grade_id(cell): cell.source for cell in nbformat.read(exercise.source, as_version=4).cells}
     found = {}
     for name in exercise.answers:
         (function,) = [node for node in ast.parse(cells[name]).body if getattr(node, "name", None) == name]

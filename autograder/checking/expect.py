@@ -67,6 +67,15 @@ def expect_params(optimizer: OptimizerDescription, wanted: Mapping[str, torch.Te
     )
 
 
+def unlike_any(optimizer: OptimizerDescription, module: torch.nn.Module) -> list[str]:
+    """The names of a module's parameters of which the optimizer holds none of their shape, be it a copy.
+
+    What was built for something else has the right class and settings, too, and they are no merit of it.
+    """
+    shapes = [tuple(getattr(param, "shape", ())) for param in optimizer.params]
+    return [name for name, param in module.named_parameters() if tuple(param.shape) not in shapes]
+
+
 def expect_options(group: Mapping[str, Any], wanted: Mapping[str, Any], call: str) -> None:
     """After this call, the group has these options, as numbers or pairs of numbers."""
     wrong = differing(group, wanted)

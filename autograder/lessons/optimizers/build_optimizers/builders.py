@@ -13,6 +13,7 @@ from autograder.checking.expect import (
     expect_options,
     expect_params,
     expect_torch_defaults,
+    unlike_any,
 )
 from autograder.checking.student import StudentFault, StudentRaised
 from autograder.checking.unchanged import expect_unchanged
@@ -46,13 +47,9 @@ class Builder:
         return expect_optimizer(getattr(student, self.function)(params, *values, **settings), self.function)
 
     def build_for(self, student, layer, *values, **settings):
-        """The optimizer of a layer's parameters, or of copies of them, which is another check's business.
-
-        What was built for something else has settings too, and they are no merit of it.
-        """
+        """The optimizer of a layer's parameters, or of copies of them, which is another check's business."""
         optimizer = self.build(student, layer.parameters(), *values, **settings)
-        shapes = [tuple(getattr(param, "shape", ())) for param in optimizer.params]
-        missing = [name for name, param in layer.named_parameters() if tuple(param.shape) not in shapes]
+        missing = unlike_any(optimizer, layer)
         assert not missing, say(
             "expected the optimizer to hold every parameter, found missing: {names} after {call}",
             names=names(missing),

@@ -9,7 +9,14 @@ from torch import nn
 
 from autograder.checking.check import check
 from autograder.checking.descriptions import OptimizerDescription
-from autograder.checking.expect import differing, expect_class, expect_optimizer, expect_torch_defaults, same
+from autograder.checking.expect import (
+    differing,
+    expect_class,
+    expect_optimizer,
+    expect_torch_defaults,
+    same,
+    unlike_any,
+)
 from autograder.checking.student import StudentFault, StudentRaised
 from autograder.checking.unchanged import expect_unchanged
 from autograder.checking.words import names, tell, tell_call
@@ -39,14 +46,10 @@ def built_optimizer(student, model: nn.Module, head_name: str, **given: object) 
 
 
 def small_build(student, **given: object) -> OptimizerDescription:
-    """The optimizer of a small model's parameters, or of copies of them, which is another check's business.
-
-    What was built for something else has settings too, and they are no merit of it.
-    """
+    """The optimizer of a small model's parameters, or of copies of them, which is another check's business."""
     model = sketch(body=linear(), fc=nn.Linear(2, 3))
     optimizer = built_optimizer(student, model, "fc", **given)
-    shapes = [tuple(getattr(param, "shape", ())) for param in optimizer.params]
-    missing = [name for name, param in model.named_parameters() if tuple(param.shape) not in shapes]
+    missing = unlike_any(optimizer, model)
     assert not missing, say(
         "expected the optimizer to hold every trainable parameter, found missing: {names}", names=names(missing)
     )
