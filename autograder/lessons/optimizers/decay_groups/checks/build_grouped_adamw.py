@@ -5,7 +5,7 @@ from torch import nn
 
 from autograder.checking.check import check
 from autograder.checking.descriptions import OptimizerDescription
-from autograder.checking.expect import expect_class, expect_optimizer, same
+from autograder.checking.expect import expect_class, expect_optimizer, same, unlike_any
 from autograder.checking.student import StudentFault, StudentRaised
 from autograder.checking.unchanged import expect_unchanged
 from autograder.checking.words import tell, tell_call
@@ -76,7 +76,9 @@ SETTINGS = ({"lr": 0.0037, "weight_decay": 0.21}, {"lr": 0.5, "weight_decay": 0.
 @check("test_build_grouped_adamw", 0.5, "torch.optim has a class of this name; return an object of exactly that class.")
 def test_grouped_class(student):
     """build_grouped_adamw returns a torch.optim.AdamW."""
-    expect_class(build(student, make_dense()), torch.optim.AdamW, "build_grouped_adamw")
+    optimizer = expect_class(build(student, make_dense()), torch.optim.AdamW, "build_grouped_adamw")
+    is_of_it = len(unlike_any(optimizer, make_dense())) < len(members(make_dense()))  # which ones, others judge
+    assert is_of_it, say("expected an optimizer of the model's parameters, found none that is like one of them")
 
 
 @check("test_build_grouped_adamw", 0.5, "You have a function that makes the two lists. Which of them comes first?")
